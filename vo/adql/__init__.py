@@ -1,0 +1,1 @@
+"""ADQL to PostgreSQL: parse, resolve, rewrite, render. No I/O here."""

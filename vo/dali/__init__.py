@@ -1,0 +1,1 @@
+"""DALI: parameters, shapes, intervals, faults and capabilities, shared by all services."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: the private cluster, connections, schema, loading and streaming."""

@@ -1,0 +1,160 @@
+"""The archive's five things, as rows: plate, scan, exposure, solution, product (docs/design.md, "Words").
+
+Each dataclass is one table of the schema ``archive``, field for column; :data:`KEYS` names their primary keys.
+Readers make them, the loader writes them, Datalink and SODA read them back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """The glass. Sizes in mm, ``plate_scale`` in arcsec/mm, wavelengths in m (vacuum).
+
+    ``own`` holds what the collection's own columns need, by column name.
+    """
+
+    collection: str
+    plate_id: str
+    series: str | None = None
+    plate_number: str | None = None
+    facility_name: str | None = None
+    instrument_name: str | None = None
+    plate_class: str | None = None
+    emulsion: str | None = None
+    filter: str | None = None
+    em_min: float | None = None
+    em_max: float | None = None
+    plate_scale: float | None = None
+    width_mm: float | None = None
+    height_mm: float | None = None
+    comment: str | None = None
+    own: dict[str, str | float | int | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The digital image of a whole plate, whether or not its file is here; ``width`` and ``height`` in pixels."""
+
+    collection: str
+    plate_id: str
+    scan_id: str
+    width: int | None = None
+    height: int | None = None
+    pixel_scale: float | None = None
+    rotation_deg: float | None = None
+    scan_date: dt.datetime | None = None
+    made_date: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """One opening of the shutter, logged or found by its solution.
+
+    ``ra`` and ``dec`` are ICRS degrees, None when unknown; ``position_origin`` says where they come from:
+    ``solution`` or ``logbook``. ``t_min`` and ``t_max`` are MJD UTC, ``exptime`` s. ``scan_id`` is the scan that
+    shows it best, None when the plate is unscanned; ``has_imaging`` whether this exposure has a place in
+    a scan. ``t_calib_status`` is ObsCore's (OBS-14). ``repair`` tells what ingest changed, for people.
+    """
+
+    collection: str
+    plate_id: str
+    exposure_id: str
+    publisher_did: str
+    exposure_number: int | None = None
+    origin: str = "logged"
+    ra: float | None = None
+    dec: float | None = None
+    position_origin: str | None = None
+    rotation_deg: float | None = None
+    t_min: float | None = None
+    t_max: float | None = None
+    exptime: float | None = None
+    t_calib_status: str | None = None
+    target_name: str | None = None
+    observer: str | None = None
+    scan_id: str | None = None
+    has_imaging: bool = False
+    repair: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """One WCS for one exposure on one scan: a versioned record apart from pixel files.
+
+    ``header`` is the FITS header text (80-character cards joined by newlines) that holds the WCS,
+    ``wcs_key`` its alternate letter (" " for the untagged one), ``width`` and ``height`` the pixel grid it is
+    written for. ``exposure_id`` is the exposure it is matched with, None when none is known. Of the versions
+    of one ``solution_id`` exactly one ``is_current``.
+    """
+
+    collection: str
+    plate_id: str
+    scan_id: str
+    solution_id: str
+    version: int
+    exposure_id: str | None
+    header: str
+    wcs_key: str
+    width: int
+    height: int
+    is_current: bool = True
+    status: str = "accepted"
+    result_id: str | None = None
+    pipeline: str | None = None
+    made_date: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A file of a plate.
+
+    ``role`` is one of :data:`ROLES`. ``location`` is ``file:``, ``s3:`` or ``https:``, None when the file is known to exist
+    elsewhere but is not held here. ``bin_factor`` tells how many scan pixels one pixel of an image covers along
+    each axis; ``hdu`` is the image's HDU in a FITS file. ``product_id`` is ``<collection>/<plate>/<file name>``, permanent.
+    """
+
+    product_id: str
+    collection: str
+    plate_id: str
+    role: str
+    content_type: str
+    scan_id: str | None = None
+    exposure_id: str | None = None
+    location: str | None = None
+    content_length: int | None = None
+    width: int | None = None
+    height: int | None = None
+    pixel_scale: float | None = None
+    hdu: int = 0
+    bin_factor: int = 1
+    description: str | None = None
+
+
+#: What a product is to its plate: full FITS, binned FITS, preview, thumbnail, photographs, logbook page.
+ROLES = ("fits", "fits_binned", "preview", "thumbnail", "plate_photo", "jacket_photo", "logbook")
+
+Record = Plate | Scan | Exposure | Solution | Product
+
+#: Table (in schema ``archive``) and primary key of each record type.
+KEYS: dict[type[Record], tuple[str, tuple[str, ...]]] = {
+    Plate: ("plate", ("collection", "plate_id")),
+    Scan: ("scan", ("collection", "plate_id", "scan_id")),
+    Exposure: ("exposure", ("collection", "plate_id", "exposure_id")),
+    Solution: ("solution", ("collection", "plate_id", "scan_id", "solution_id", "version")),
+    Product: ("product", ("product_id",)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PlateBundle:
+    """A plate with all that belongs to it: what footprints, ObsCore rows, links and pages are made from."""
+
+    plate: Plate
+    scans: tuple[Scan, ...] = ()
+    exposures: tuple[Exposure, ...] = ()
+    solutions: tuple[Solution, ...] = ()
+    products: tuple[Product, ...] = ()

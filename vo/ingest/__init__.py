@@ -1,0 +1,1 @@
+"""Readers of plate lists and headers, and the loader."""

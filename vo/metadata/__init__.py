@@ -1,0 +1,1 @@
+"""Typed descriptions of tables and collections, read once from YAML and TOML."""

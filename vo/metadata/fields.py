@@ -1,0 +1,187 @@
+"""What a column is: the words that TAP_SCHEMA, VOTable FIELDs, /tables and the DDL share.
+
+Everything here is read once from Felis YAML (:mod:`vo.metadata.felis`) and never changes afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Kind(Enum):
+    """What a value is in ADQL and PostgreSQL; each kind has one SQL type.
+
+    VOTable's words for it (datatype, arraysize, xtype) stand in :class:`Field`, since a geometry column
+    may be shown in more than one way.
+    """
+
+    BOOLEAN = "boolean"
+    SMALLINT = "smallint"
+    INTEGER = "integer"
+    BIGINT = "bigint"
+    REAL = "real"
+    DOUBLE = "double precision"
+    CHAR = "text"
+    TIMESTAMP = "timestamp"
+    POINT = "spoint"
+    CIRCLE = "scircle"
+    POLYGON = "spoly"
+
+    @property
+    def is_geometry(self) -> bool:
+        """Whether values are shapes on the sphere."""
+        return self in (Kind.POINT, Kind.CIRCLE, Kind.POLYGON)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether values can be added and compared as numbers."""
+        return self in (Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT, Kind.REAL, Kind.DOUBLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of a result, in VOTable's words (VOTable 1.4, section 4.1).
+
+    ``datatype``, ``arraysize`` and ``xtype`` are VOTable's; ``arraysize`` is None for scalars, never "1".
+    """
+
+    name: str
+    datatype: str
+    arraysize: str | None = None
+    xtype: str | None = None
+    unit: str | None = None
+    ucd: str | None = None
+    utype: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a published table.
+
+    ``name`` is the name as stored (unquoted); ``length`` is the maximal number of characters, None when any.
+    ``text_column`` names the hidden column that holds a geometry's text form, ready to be selected (turning
+    an spoly into text costs 2.5 s for a million rows). ``is_path`` marks an address that is stored without
+    the server's base address, which the renderer puts in front: one table serves behind any proxy.
+    """
+
+    name: str
+    kind: Kind
+    length: int | None = None
+    xtype: str | None = None
+    unit: str | None = None
+    ucd: str | None = None
+    utype: str | None = None
+    description: str | None = None
+    nullable: bool = True
+    principal: bool = False
+    std: bool = False
+    indexed: bool = False
+    text_column: str | None = None
+    is_path: bool = False
+
+    def field(self) -> Field:
+        """How this column stands in a result that selects it plainly."""
+        datatype, arraysize, xtype = _VOTABLE[self.kind]
+        if self.kind is Kind.POLYGON and self.text_column is not None:
+            datatype, arraysize, xtype = "char", "*", "adql:REGION"
+        if self.kind is Kind.CHAR and self.length is not None:
+            arraysize = f"{self.length}*"
+        return Field(
+            name=self.name,
+            datatype=datatype,
+            arraysize=arraysize,
+            xtype=self.xtype or xtype,
+            unit=self.unit,
+            ucd=self.ucd,
+            utype=self.utype,
+            description=self.description,
+        )
+
+
+_VOTABLE: dict[Kind, tuple[str, str | None, str | None]] = {
+    # ADQL 2.1 section 3.3 ("type mapping") and DALI 1.1 section 3.3
+    Kind.BOOLEAN: ("boolean", None, None),
+    Kind.SMALLINT: ("short", None, None),
+    Kind.INTEGER: ("int", None, None),
+    Kind.BIGINT: ("long", None, None),
+    Kind.REAL: ("float", None, None),
+    Kind.DOUBLE: ("double", None, None),
+    Kind.CHAR: ("char", "*", None),
+    Kind.TIMESTAMP: ("char", "*", "timestamp"),
+    Kind.POINT: ("double", "2", "point"),
+    Kind.CIRCLE: ("double", "3", "circle"),
+    Kind.POLYGON: ("double", "*", "polygon"),
+}
+
+
+def votable_type(kind: Kind) -> tuple[str, str | None, str | None]:
+    """VOTable's (datatype, arraysize, xtype) for values of this kind."""
+    return _VOTABLE[kind]
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A declared way to join two published tables (TAP_SCHEMA.keys and key_columns)."""
+
+    key_id: str
+    from_table: str
+    target_table: str
+    columns: tuple[tuple[str, str], ...]
+    description: str | None = None
+    utype: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One published table or view; ``schema`` and ``name`` are as stored, unquoted.
+
+    ``time_range`` names the hidden range column over (t_min, t_max) where the table has one, with the two
+    columns it is made of: the rewriter turns questions of time into its index.
+    """
+
+    schema: str
+    name: str
+    columns: tuple[Column, ...]
+    description: str | None = None
+    utype: str | None = None
+    is_view: bool = False
+    keys: tuple[ForeignKey, ...] = ()
+    time_range: tuple[str, str, str] | None = None
+    by_name: dict[str, Column] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {column.name.lower(): column for column in self.columns})
+
+    @property
+    def qualified(self) -> str:
+        """``schema.table``, as TAP_SCHEMA.tables has it (TSC-06)."""
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """One published schema with its tables."""
+
+    name: str
+    tables: tuple[Table, ...]
+    description: str | None = None
+    utype: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All that a query may name: the published schemas, in display order."""
+
+    schemas: tuple[Schema, ...]
+    by_name: dict[str, Table] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        tables = {table.qualified.lower(): table for schema in self.schemas for table in schema.tables}
+        object.__setattr__(self, "by_name", tables)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Every table of every schema, in display order."""
+        return tuple(table for schema in self.schemas for table in schema.tables)

@@ -1,0 +1,1 @@
+"""From archive records to ObsCore rows with footprints."""

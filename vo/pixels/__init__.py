@@ -1,0 +1,1 @@
+"""Images: WCS, edges on the sky, cutouts. Knows neither HTTP nor the database."""

@@ -1,0 +1,1 @@
+"""Files of plates: where they are, what they are to their plate."""

@@ -1,0 +1,1 @@
+"""Streaming writers of result tables, and VOTable service descriptors."""
