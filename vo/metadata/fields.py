@@ -134,11 +134,22 @@ class ForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """One index: ``parts`` are column names or SQL expressions, ``method`` is ``btree`` or ``gist``."""
+
+    name: str
+    parts: tuple[str, ...]
+    method: str = "btree"
+    unique: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One published table or view; ``schema`` and ``name`` are as stored, unquoted.
 
     ``time_range`` names the hidden range column over (t_min, t_max) where the table has one, with the two
-    columns it is made of: the rewriter turns questions of time into its index.
+    columns it is made of: the rewriter turns questions of time into its index. ``primary_key`` and ``indexes`` are for
+    the DDL; a view is the rows of ``view_of`` (a table of its schema) that fulfil ``view_condition`` (SQL).
     """
 
     schema: str
@@ -149,6 +160,10 @@ class Table:
     is_view: bool = False
     keys: tuple[ForeignKey, ...] = ()
     time_range: tuple[str, str, str] | None = None
+    primary_key: tuple[str, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    view_of: str | None = None
+    view_condition: str | None = None
     by_name: dict[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

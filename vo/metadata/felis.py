@@ -1,0 +1,265 @@
+"""Table descriptions: Felis YAML read, checked by the Felis library, and turned into our typed tables.
+
+Felis forbids keys of its own making, so what it cannot say follows from conventions:
+
+- xtype ``adql:REGION`` on a text column: the column is an ``spoly``, its text form in a hidden column ``<name>_text``;
+  xtype ``point`` or ``circle`` on a double column: an ``spoint`` or ``scircle``;
+- UCD ``meta.ref.url``: the value is a path of this server, shown with its base address in front;
+- ``t_min`` and ``t_max`` in one table: a hidden generated column ``t_range``, an interval;
+- a table with a footprint or a position has the GiST indexes that point, region and point-and-time questions need;
+- an index over ``lower(x)`` is unique when ``x`` is: identifiers never differ in case only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from felis import datamodel
+from pydantic import ValidationError
+
+from vo.errors import OperatorFault
+from vo.metadata.collection import Collection
+from vo.metadata.fields import Catalogue, Column, ForeignKey, Index, Kind, Schema, Table
+from vo.metadata.words import is_regular
+from vo.settings import Settings
+
+TIME_RANGE = "t_range"
+NARROW = "narrow_plates"
+
+_CONTEXT = {"id_generation": True, "dereference_resources": True}
+_KINDS: dict[tuple[str, str | None], Kind] = {
+    ("text", "adql:REGION"): Kind.POLYGON,
+    ("double", "point"): Kind.POINT,
+    ("double", "circle"): Kind.CIRCLE,
+}
+_PLAIN_KINDS: dict[str, Kind] = {
+    "boolean": Kind.BOOLEAN,
+    "short": Kind.SMALLINT,
+    "int": Kind.INTEGER,
+    "long": Kind.BIGINT,
+    "float": Kind.REAL,
+    "double": Kind.DOUBLE,
+    "char": Kind.CHAR,
+    "string": Kind.CHAR,
+    "unicode": Kind.CHAR,
+    "text": Kind.CHAR,
+    "timestamp": Kind.TIMESTAMP,
+}
+
+
+def load_schema(path: Path) -> Schema:
+    """Read one Felis file; :class:`OperatorFault` names the file and everything that is wrong in it."""
+    try:
+        read = datamodel.Schema.from_uri(str(path), context=dict(_CONTEXT))
+    except (FileNotFoundError, yaml.YAMLError) as error:
+        raise OperatorFault(f"{path} cannot be read as YAML: {error}") from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{_place(item['loc'])}: {item['msg']}" for item in error.errors(include_url=False))
+        raise OperatorFault(f"{path}: {wrong}") from error
+    except ValueError as error:
+        raise OperatorFault(f"{path}: {error}") from error
+    missing = [item for item in _described(read) if not (item.description or "").strip()]
+    if missing:
+        raise OperatorFault(f"{path}: no description of {', '.join(item.name for item in missing)}")
+    tables = tuple(_table(read, table, path) for table in read.tables)
+    return Schema(read.name, tables, read.description, read.votable_utype)
+
+
+def load_catalogue(settings: Settings, collections: Sequence[Collection]) -> Catalogue:
+    """Describe all that is published: ivoa, each collection's tables, archive and TAP_SCHEMA, in display order."""
+    folder = settings.schema_dir
+    ivoa, archive, own = (load_schema(folder / name) for name in ("ivoa.yaml", "archive.yaml", "tap_schema.yaml"))
+    template = load_schema(folder / "plates.yaml")
+    schemas = [_keyed(ivoa), *(_keyed(_collection_schema(template, one)) for one in collections), archive, own]
+    names = [schema.name for schema in schemas]
+    if len(set(names)) != len(names):
+        raise OperatorFault(f"collections named more than once: {', '.join(sorted(names))}")
+    return Catalogue(tuple(schemas))
+
+
+def _collection_schema(template: Schema, collection: Collection) -> Schema:
+    plates = next(table for table in template.tables if table.name == "plates")
+    extra = _own_columns(collection, plates)
+    plates = replace(
+        plates,
+        schema=collection.name,
+        columns=(*plates.columns, *extra.columns),
+        indexes=(*plates.indexes, *extra.indexes),
+        description=f"{collection.title}: {plates.description}",
+    )
+    limit = collection.wide.max_plate_scale
+    about = next(table.description for table in template.tables if table.name == NARROW)
+    narrow = replace(
+        plates,
+        name=NARROW,
+        is_view=True,
+        primary_key=(),
+        indexes=(),
+        view_of=plates.name,
+        view_condition="true" if limit is None else f"plate_scale IS NULL OR plate_scale <= {limit!r}",
+        description=f"{collection.title}: {about}" + ("" if limit is None else f" The limit is {limit:g} arcsec/mm."),
+    )
+    return Schema(collection.name, (plates, narrow), f"{collection.title}. {collection.description}")
+
+
+def _own_columns(collection: Collection, plates: Table) -> Table:
+    path = collection.columns_file
+    if path is None:
+        return Table(collection.name, plates.name, ())
+    tables = load_schema(path).tables
+    if [table.name for table in tables] != [plates.name]:
+        raise OperatorFault(f"{path}: it may describe one table, 'plates', whose columns are added to ours")
+    clash = [column.name for column in tables[0].columns if column.name.lower() in plates.by_name]
+    if clash:
+        raise OperatorFault(f"{path}: {', '.join(clash)}: every collection has such a column already")
+    return tables[0]
+
+
+def _keyed(schema: Schema) -> Schema:
+    """Declare how tables with obs_publisher_did join the archive's exposures."""
+    return replace(schema, tables=tuple(_exposure_key(table) for table in schema.tables))
+
+
+def _exposure_key(table: Table) -> Table:
+    if "obs_publisher_did" not in table.by_name:
+        return table
+    key = ForeignKey(
+        key_id=f"{table.qualified}.exposure",
+        from_table=table.qualified,
+        target_table="archive.exposure",
+        columns=(("obs_publisher_did", "publisher_did"),),
+        description="the exposure's own record",
+    )
+    return replace(table, keys=(*table.keys, key))
+
+
+def _described(schema: datamodel.Schema[Any]) -> list[Any]:
+    columns = [column for table in schema.tables for column in table.columns]
+    return [schema, *schema.tables, *columns]
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in loc) or "the file"
+
+
+def _table(schema: datamodel.Schema[Any], table: datamodel.Table, path: Path) -> Table:
+    columns = [_column(column, f"{path}: {table.name}.{column.name}") for column in _ordered(table)]
+    names = {column.name for column in columns}
+    time_range = (TIME_RANGE, "t_min", "t_max") if {"t_min", "t_max"} <= names else None
+    primary_key = _names(table.primary_key)
+    unique = [_names(one.columns) for one in table.constraints if isinstance(one, datamodel.UniqueConstraint)]
+    indexes = (*_spatial(table.name, columns, time_range), *_plain(table, primary_key, unique))
+    _check_names(names, [*primary_key, *(name for index in indexes for name in index.parts)], f"{path}: {table.name}")
+    indexed = {name for index in indexes for name in _mentioned(index)} | set(primary_key)
+    return Table(
+        schema=schema.name,
+        name=table.name,
+        columns=tuple(replace(column, indexed=column.name in indexed) for column in columns),
+        description=table.description,
+        utype=table.votable_utype,
+        keys=tuple(
+            _key(schema.name, table.name, one)
+            for one in table.constraints
+            if isinstance(one, datamodel.ForeignKeyConstraint)
+        ),
+        time_range=time_range,
+        primary_key=primary_key,
+        indexes=indexes,
+    )
+
+
+def _check_names(names: set[str], parts: Sequence[str], place: str) -> None:
+    unknown = [part for part in parts if part.isidentifier() and part not in names | {TIME_RANGE}]
+    if unknown:
+        raise OperatorFault(f"{place}: keys or indexes name columns that are not there: {', '.join(unknown)}")
+
+
+def _ordered(table: datamodel.Table) -> list[datamodel.Column]:
+    """The columns by their tap:column_index; those without one stay at the end, in the file's order."""
+    last = len(table.columns)
+    return sorted(table.columns, key=lambda one: one.tap_column_index if one.tap_column_index is not None else last)
+
+
+def _column(column: datamodel.Column, place: str) -> Column:
+    datatype = str(column.datatype)
+    kind = _KINDS.get((datatype, column.votable_xtype)) or _PLAIN_KINDS.get(datatype)
+    if kind is None:
+        raise OperatorFault(f"{place}: datatype {datatype} is not supported; use one of {', '.join(_PLAIN_KINDS)}")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", column.name) or column.name.endswith("_text"):
+        raise OperatorFault(f"{place}: a column's name is lower-case letters, digits and _, and does not end in _text")
+    if not is_regular(column.name) and column.name != "size":
+        raise OperatorFault(f"{place}: the name is a reserved word of ADQL; choose another")
+    return Column(
+        name=column.name,
+        kind=kind,
+        length=column.length if kind is Kind.CHAR else None,
+        xtype=column.votable_xtype,
+        unit=column.ivoa_unit,
+        ucd=column.ivoa_ucd,
+        utype=column.votable_utype,
+        description=column.description,
+        nullable=column.nullable,
+        principal=bool(column.tap_principal),
+        std=bool(column.tap_std),
+        text_column=f"{column.name}_text" if kind is Kind.POLYGON else None,
+        is_path=column.ivoa_ucd == "meta.ref.url",
+    )
+
+
+def _spatial(table: str, columns: list[Column], time_range: tuple[str, str, str] | None) -> list[Index]:
+    indexes: list[Index] = []
+    for column in columns:
+        if not column.kind.is_geometry:
+            continue
+        if time_range is not None:
+            parts = (time_range[0], column.name)
+            indexes.append(Index(f"{table}_{time_range[0]}_{column.name}", parts, "gist"))
+        indexes.append(Index(f"{table}_{column.name}", (column.name,), "gist"))
+    if time_range is not None and not indexes:
+        indexes.append(Index(f"{table}_{time_range[0]}", (time_range[0],), "gist"))
+    names = {column.name for column in columns}
+    for ra, dec in (("s_ra", "s_dec"), ("ra", "dec")):
+        if {ra, dec} <= names:
+            indexes.append(Index(f"{table}_position", (f"spoint(radians({ra}), radians({dec}))",), "gist"))
+    return indexes
+
+
+def _plain(table: datamodel.Table, primary_key: tuple[str, ...], unique: list[tuple[str, ...]]) -> list[Index]:
+    keys = {*unique, primary_key}
+    indexes = [Index(f"{table.name}_{'_'.join(columns)}", columns, unique=True) for columns in unique]
+    for index in table.indexes:
+        if index.columns is not None:
+            indexes.append(Index(index.name, _names(index.columns)))
+            continue
+        parts = tuple(index.expressions or ())
+        lowered = re.fullmatch(r"lower\((\w+)\)", parts[0]) if len(parts) == 1 else None
+        indexes.append(Index(index.name, parts, unique=lowered is not None and (lowered[1],) in keys))
+    return indexes
+
+
+def _mentioned(index: Index) -> set[str]:
+    names = {name for part in index.parts for name in re.findall(r"[a-z_][a-z0-9_]*", part)}
+    return names | ({"t_min", "t_max"} if TIME_RANGE in names else set())
+
+
+def _key(schema: str, table: str, key: datamodel.ForeignKeyConstraint) -> ForeignKey:
+    pairs = zip(_names(key.columns), _names(key.referenced_columns), strict=True)
+    return ForeignKey(
+        key_id=f"{schema}.{key.name}",
+        from_table=f"{schema}.{table}",
+        target_table=f"{schema}.{key.referenced_columns[0].lstrip('#').partition('.')[0]}",
+        columns=tuple(pairs),
+        description=key.description,
+        utype=key.votable_utype,
+    )
+
+
+def _names(ids: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The column names in Felis ids (``#table.column``)."""
+    several = [ids] if isinstance(ids, str) else ids or ()
+    return tuple(one.rpartition(".")[2] for one in several)
