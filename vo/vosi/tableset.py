@@ -8,6 +8,7 @@ from __future__ import annotations
 from lxml import etree
 
 from vo.metadata.fields import Catalogue, Column, ForeignKey, Schema, Table
+from vo.metadata.words import as_typed
 
 _VOSI = "http://www.ivoa.net/xml/VOSITables/v1.0"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -59,7 +60,7 @@ def _fill_table(element: etree._Element, table: Table, *, columns: bool) -> None
 def _add_column(parent: etree._Element, column: Column) -> None:
     field = column.field()
     element = etree.SubElement(parent, "column", std="true" if column.std else "false")
-    _add_text(element, "name", column.name)
+    _add_text(element, "name", as_typed(column.name))
     _add_text(element, "description", field.description)
     _add_text(element, "unit", field.unit)
     _add_text(element, "ucd", field.ucd)
@@ -80,8 +81,8 @@ def _add_key(parent: etree._Element, key: ForeignKey) -> None:
     _add_text(element, "targetTable", key.target_table)
     for source, target in key.columns:
         pair = etree.SubElement(element, "fkColumn")
-        _add_text(pair, "fromColumn", source)
-        _add_text(pair, "targetColumn", target)
+        _add_text(pair, "fromColumn", as_typed(source))
+        _add_text(pair, "targetColumn", as_typed(target))
     _add_text(element, "description", key.description)
     _add_text(element, "utype", key.utype)
 
