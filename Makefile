@@ -1,0 +1,33 @@
+# The two commands of the README are `make demo` and `make test`.
+BIN := .venv/bin
+PORT ?= 8080
+DATA ?= vo-data
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
+		sed -n 's/^\([a-z]*\):.*## /  make \1  /p' $(MAKEFILE_LIST)
+
+demo: ## Install what is missing and serve the demo collection (PORT=8080 DATA=vo-data)
+	@sh .ci/prepare demo
+	@exec $(BIN)/vo demo --port $(PORT) --data $(DATA)
+
+test: ## Install what is missing and run lint, type check and every test
+	@sh .ci/prepare test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -rs $(ARGS)
+
+lint: ## Lint and type check only
+	@sh .ci/prepare test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: ## Bring the code into shape
+	@sh .ci/prepare test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
