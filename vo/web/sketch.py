@@ -136,7 +136,7 @@ def _grid(plane: _Plane) -> Iterable[GridLine]:
     ras = np.linspace(middle_ra - ra_reach, middle_ra + ra_reach, 361 if has_pole else 120)
     for dec in _multiples(dec_step, decs[0], decs[-1]):
         line = plane.project(_vectors(np.column_stack([ras, np.full_like(ras, dec)])))
-        yield from _lines(line, f"{dec:+.{_decimals(dec_step)}f}\N{DEGREE SIGN}", is_ra=False)
+        yield from _lines(line, _degrees(dec, dec_step), is_ra=False)
     for ra in _multiples(ra_step, ras[0], ras[-1] - (ra_step / 2 if has_pole else 0.0)):
         line = plane.project(_vectors(np.column_stack([np.full_like(decs, ra), decs])))
         yield from _lines(line, _hours(ra % 360.0), is_ra=True)
@@ -146,8 +146,9 @@ def _step(steps: Sequence[float], wanted: float) -> float:
     return next((step for step in steps if step >= wanted), steps[-1])
 
 
-def _decimals(step: float) -> int:
-    return 0 if step >= 1 else 1 if step >= 0.1 else 2  # noqa: PLR2004 - digits that the step needs
+def _degrees(dec: float, step: float) -> str:
+    digits = 0 if step >= 1 else 1 if step >= 0.1 else 2  # noqa: PLR2004 - as many as the step needs
+    return f"{dec:{'' if dec == 0 else '+'}.{digits}f}\N{DEGREE SIGN}"
 
 
 def _multiples(step: float, low: float, high: float) -> list[float]:

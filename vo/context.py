@@ -1,0 +1,134 @@
+"""What every protocol is given, and the one way from ADQL text to a streamed table that TAP and SIA2 share."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import vo
+from vo.adql import compile_query
+from vo.adql.limits import Limits
+from vo.dali.parameters import overflow_text
+from vo.db.connect import Database
+from vo.errors import LimitFault
+from vo.metadata.collection import Collection
+from vo.metadata.fields import Catalogue, Field
+from vo.settings import Settings
+from vo.tables.descriptor import ServiceDescriptor, datalink_descriptor, soda_descriptor
+from vo.tables.formats import Format
+from vo.tables.votable import Document
+
+#: What identifies an exposure in a result, whatever the column is called there (ObsCore 1.1, table 5).
+_DID_UTYPE = "obscore:curation.publisherdid"
+_DID_UCD = "meta.ref.ivoid"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A running server: its settings, its open database, and what it publishes."""
+
+    settings: Settings
+    database: Database
+    catalogue: Catalogue
+    collections: tuple[Collection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A table on its way: ``chunks`` are the bytes of a document of this media type.
+
+    ``close`` stops the query and gives its connection back; it has to be called once, finished or not.
+    """
+
+    media_type: str
+    chunks: Iterator[bytes]
+    close: Callable[[], None]
+
+
+def answer_query(
+    context: Context,
+    text: str,
+    *,
+    base_url: str,
+    format: Format,  # noqa: A002 - DALI's word
+    maxrec: int,
+    protocol: str,
+    request: str,
+    infos: Sequence[tuple[str, str]] = (),
+    descriptors: Sequence[ServiceDescriptor] = (),
+) -> Answer:
+    """Compile ADQL, run it on the query role and write its rows, at most ``maxrec`` of them.
+
+    ``protocol`` is the standardID of the service that was asked, ``request`` the address it was asked at; both go into the
+    answer with the data's origin (:func:`origin`), before ``infos``. A result that has the exposures' identifiers carries
+    the Datalink and SODA descriptors, then ``descriptors``. Raises :class:`vo.errors.ADQLFault` and what the database has
+    to say before the first byte; later faults stand at the end of the table.
+    """
+    settings = context.settings
+    if len(text) > settings.query_length:
+        raise LimitFault(
+            f"the query has {len(text)} characters, more than the {settings.query_length} that this service reads "
+            "(query_length); shorten it"
+        )
+    # One row more than is sent tells whether there are more, at no cost; nothing is ever counted.
+    compiled = compile_query(
+        text, context.catalogue, base_url=base_url, max_rows=maxrec + 1, limits=_limits(settings)
+    )
+    document = Document(
+        fields=compiled.fields,
+        infos=(*origin(context, protocol=protocol, request=request, query=text), *infos),
+        descriptors=(*row_services(compiled.fields, base_url), *descriptors),
+        overflow_text=overflow_text(maxrec, settings),
+    )
+    stream = context.database.stream(compiled.sql, settings.sync_seconds)
+    return Answer(format.media_type, format.write(document, stream, maxrec), stream.close)
+
+
+def row_services(fields: Sequence[Field], base_url: str) -> tuple[ServiceDescriptor, ...]:
+    """The services that take this result's rows further: Datalink and SODA where a column identifies exposures."""
+    did = _did_field(fields)
+    if did is None:
+        return ()
+    return datalink_descriptor(base_url, did.name), soda_descriptor(base_url, ref=did.name)
+
+
+def _did_field(fields: Sequence[Field]) -> Field | None:
+    by_utype = (field for field in fields if (field.utype or "").lower() == _DID_UTYPE)
+    by_ucd = (field for field in fields if field.ucd == _DID_UCD)
+    return next(by_utype, next(by_ucd, None))
+
+
+def origin(
+    context: Context, *, protocol: str, request: str, query: str | None = None
+) -> tuple[tuple[str, str], ...]:
+    """Where an answer comes from, as INFOs (Data Origin 1.2; DALI-11, DALI-12).
+
+    What is said of the data is said of each published collection in turn, since a result may be of any of them.
+    """
+    settings = context.settings
+    service = (
+        ("standardID", protocol),
+        ("service_protocol", protocol),
+        ("publisher", settings.publisher),
+        ("server_software", f"vo-plates/{vo.__version__}"),
+        ("request", request),
+        ("query", query),
+        ("request_date", dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
+        ("contact", settings.contact),
+    )
+    data = (pair for collection in context.collections for pair in _credits(collection))
+    return tuple((name, value) for name, value in (*service, *data) if value)
+
+
+def _credits(collection: Collection) -> tuple[tuple[str, str | None], ...]:
+    return (
+        ("citation", collection.bib_reference or f"{collection.title}, {'; '.join(collection.creators)}"),
+        ("creator", "; ".join(collection.creators)),
+        ("rights", collection.rights),
+        ("reference_url", collection.reference_url),
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(terms=settings.query_terms, depth=settings.query_depth)
