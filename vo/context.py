@@ -60,10 +60,10 @@ def answer_query(
 ) -> Answer:
     """Compile ADQL, run it on the query role and write its rows, at most ``maxrec`` of them.
 
-    ``protocol`` is the standardID of the service that was asked, ``request`` the address it was asked at; both go into the
-    answer with the data's origin (:func:`origin`), before ``infos``. A result that has the exposures' identifiers carries
-    the Datalink and SODA descriptors, then ``descriptors``. Raises :class:`vo.errors.ADQLFault` and what the database has
-    to say before the first byte; later faults stand at the end of the table.
+    ``protocol`` is the standardID of the service that was asked, ``request`` the address it was asked at; both go into
+    the answer with the data's origin (:func:`origin`), before ``infos``. A result that has the exposures' identifiers
+    carries the Datalink and SODA descriptors, then ``descriptors``. Raises :class:`vo.errors.ADQLFault` and what the
+    database has to say before the first byte; later faults stand at the end of the table.
     """
     settings = context.settings
     if len(text) > settings.query_length:
@@ -72,9 +72,7 @@ def answer_query(
             "(query_length); shorten it"
         )
     # One row more than is sent tells whether there are more, at no cost; nothing is ever counted.
-    compiled = compile_query(
-        text, context.catalogue, base_url=base_url, max_rows=maxrec + 1, limits=_limits(settings)
-    )
+    compiled = compile_query(text, context.catalogue, base_url=base_url, max_rows=maxrec + 1, limits=_limits(settings))
     document = Document(
         fields=compiled.fields,
         infos=(*origin(context, protocol=protocol, request=request, query=text), *infos),
@@ -99,9 +97,7 @@ def _did_field(fields: Sequence[Field]) -> Field | None:
     return next(by_utype, next(by_ucd, None))
 
 
-def origin(
-    context: Context, *, protocol: str, request: str, query: str | None = None
-) -> tuple[tuple[str, str], ...]:
+def origin(context: Context, *, protocol: str, request: str, query: str | None = None) -> tuple[tuple[str, str], ...]:
     """Where an answer comes from, as INFOs (Data Origin 1.2; DALI-11, DALI-12).
 
     What is said of the data is said of each published collection in turn, since a result may be of any of them.

@@ -75,6 +75,8 @@ def summarise(context: Context, collection: Collection) -> Summary:
 
 def list_plates(context: Context, collection: Collection, search: str, after: str) -> tuple[list[PlateLine], bool]:
     """Plates whose id contains ``search``, after the id ``after``; and whether there are more."""
+    if "\0" in search + after:  # which PostgreSQL cannot hold in a text, so no id has it
+        return [], False
     values = {"name": collection.name, "search": search, "after": after, "limit": PAGE + 1}
     with context.database.service.connection() as connection:
         rows = connection.execute(_PLATES, values).fetchall()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
 import numpy as np
 
 from vo.context import Context
 from vo.db.archive import read_bundles
-from vo.db.records import Exposure, PlateBundle, Product
+from vo.db.records import Exposure, Plate, PlateBundle, Product
 from vo.errors import Fault, NotFoundFault
 from vo.metadata.collection import Collection
 from vo.products.images import find_cut_source
@@ -213,6 +212,39 @@ def _duration(seconds: float | None) -> str | None:
     return f"{seconds / 60:.4g} min"
 
 
-def plate_path(collection: str, plate_id: str) -> str:
-    """The path of a plate's page on this server."""
-    return f"/plates/{quote(collection, safe='')}/{quote(plate_id, safe='')}"
+def list_facts(plate: Plate) -> list[tuple[str, str]]:
+    """What is known of the glass, in words: (name, value)."""
+    size = None
+    if plate.width_mm is not None and plate.height_mm is not None:
+        size = f"{plate.width_mm:g} x {plate.height_mm:g} mm"
+    band = None
+    if plate.em_min is not None and plate.em_max is not None:
+        band = f"{plate.em_min * 1e9:.0f} to {plate.em_max * 1e9:.0f} nm"
+    known = (
+        ("Series", plate.series),
+        ("Number", plate.plate_number),
+        ("Telescope", plate.instrument_name),
+        ("Observatory", plate.facility_name),
+        ("Class", plate.plate_class),
+        ("Emulsion", plate.emulsion),
+        ("Filter", plate.filter),
+        ("Sensitive", band),
+        ("Scale", None if plate.plate_scale is None else f"{plate.plate_scale:g} arcsec/mm"),
+        ("Size", size),
+        *(
+            (name.replace("_", " ").capitalize(), None if value is None else str(value))
+            for name, value in plate.own.items()
+        ),
+        ("Note", plate.comment),
+    )
+    return [(name, value) for name, value in known if value]
+
+
+def _said(value: str | float | bool | None) -> str | None:  # noqa: FBT001 - a value of any of these types
+    match value:
+        case None:
+            return None
+        case bool():
+            return "yes" if value else "no"
+        case _:
+            return str(value)
