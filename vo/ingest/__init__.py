@@ -1,1 +1,1 @@
-"""Readers of plate lists and headers, and the loader."""
+"""Ingest: what curators have, read into the archive and from there into the published tables."""

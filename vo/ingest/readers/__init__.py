@@ -1,0 +1,42 @@
+"""Readers: one module for each kind of source, all with the same two functions.
+
+``accepts(path, head)`` says whether the source is of this kind (``head`` is the beginning of the file, empty for a folder), and
+``read(source)`` yields :class:`vo.db.records.PlateBundle` one by one, telling the report about everything it
+refuses or repairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vo.db.records import PlateBundle
+from vo.ingest.report import Report
+from vo.metadata.collection import Collection
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a reader gets: the place to read, for whom, and where to tell.
+
+    ``authority`` is the naming authority of the identifiers made here. ``find_plate`` looks a plate up in the archive as it
+    is, None when it is not there. ``progress`` is told how much of how much is read, in entries.
+    """
+
+    path: Path
+    collection: Collection
+    authority: str
+    report: Report
+    find_plate: Callable[[str], PlateBundle | None]
+    progress: Callable[[int, int], None] = lambda _done, _all: None
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One kind of source; ``name`` is what a descriptor's ``readers`` lists."""
+
+    name: str
+    describes: str
+    accepts: Callable[[Path, bytes], bool]
+    read: Callable[[Source], Iterator[PlateBundle]]
