@@ -94,8 +94,8 @@ def _range(numbers: str, text: str, name: str) -> Range:
     _check_position(lon_max, lat_max, text, name)
     if lon_max < lon_min:
         raise UsageFault(
-            f"{name}={_shown(text)}: the second longitude is smaller than the first; for a range across longitude 0 ask "
-            f"with two, RANGE {lon_min:g} 360 {lat_min:g} {lat_max:g} and RANGE 0 {lon_max:g} {lat_min:g} {lat_max:g}"
+            f"{name}={_shown(text)}: the second longitude is smaller than the first; for a range across longitude 0 "
+            f"ask with RANGE {lon_min:g} 360 {lat_min:g} {lat_max:g} and RANGE 0 {lon_max:g} {lat_min:g} {lat_max:g}"
         )
     if lat_max < lat_min:
         raise UsageFault(f"{name}={_shown(text)}: the second latitude is smaller than the first; write the lower first")
