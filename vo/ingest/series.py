@@ -99,7 +99,9 @@ def _stations(path: Path) -> dict[str, list[Station]]:
     for line, row in _rows(path, STATION_COLUMNS):
         first, last = _number(path, line, row, "first_plate"), _number(path, line, row, "last_plate")
         if first is None or last is None or last < first or not row["facility_name"]:
-            raise OperatorFault(f"{path}, line {line}: first_plate, last_plate (not below it) and facility_name go together")
+            raise OperatorFault(
+                f"{path}, line {line}: first_plate, last_plate (not below it) and facility_name go together"
+            )
         found.setdefault(row["series"].lower(), []).append(Station(int(first), int(last), row["facility_name"]))
     return found
 

@@ -92,16 +92,24 @@ class HeaderRule(_Section):
 
     The first of ``keywords`` whose card is there and fits ``pattern`` gives it, else ``file_pattern`` on the file's
     name, else ``value``. A pattern is searched in the text (``re.search``); its group, or the whole match where it
-    has no group, is the value.
+    has no group, is the value. ``names`` replaces what was found: the first key that the text begins with gives the
+    value (``{UKST = "UK Schmidt Telescope"}``).
     """
 
     keywords: tuple[str, ...] = ()
     pattern: Pattern | None = None
     file_pattern: Pattern | None = None
     value: str | None = None
+    names: dict[str, str] = Field(default={})
 
     def find(self, header: Mapping[str, object], file_name: str) -> str | None:
         """Return the value in this header or file name, stripped; None when nothing gives one."""
+        found = self._found(header, file_name)
+        if found is None:
+            return None
+        return next((name for start, name in self.names.items() if found.startswith(start)), found)
+
+    def _found(self, header: Mapping[str, object], file_name: str) -> str | None:
         for keyword in self.keywords:
             card = header.get(keyword)
             text = "" if card is None else str(card).strip()
@@ -126,7 +134,9 @@ class FitsRules(_Section):
     """Where FITS headers of this collection keep things; the defaults are the FITS standard's words.
 
     ``exptime_unit`` is the unit of the exposure time in these headers; ``date_is_start`` whether the date is the
-    start of the exposure (else its middle).
+    start of the exposure (else its middle). ``time_of_day`` is read where the date has none. ``ra``, ``dec`` and ``equinox`` give the
+    logged position of a plate without a solution. Files whose name fits ``binned_file_pattern`` are scans binned by
+    ``bin_factor``; others are full scans.
     """
 
     plate_id: HeaderRule = HeaderRule(keywords=("PLATEID", "PLATE-ID", "PLATENUM"), file_pattern=r"^([^.]+)")
@@ -144,6 +154,15 @@ class FitsRules(_Section):
     facility_name: HeaderRule = HeaderRule(keywords=("TELESCOP",))
     instrument_name: HeaderRule = HeaderRule(keywords=("INSTRUME",))
     comment: HeaderRule = HeaderRule()
+    scan_id: HeaderRule = HeaderRule(keywords=("SCANNUM",), value="0")
+    scan_date: HeaderRule = HeaderRule(keywords=("DATE-SCN", "DATE-MES"))
+    time_of_day: HeaderRule = HeaderRule(keywords=("UT", "TIME-OBS"))
+    plate_scale: HeaderRule = HeaderRule(keywords=("PLTSCALE",))
+    ra: HeaderRule = HeaderRule(keywords=("RA", "OBJCTRA"))
+    dec: HeaderRule = HeaderRule(keywords=("DEC", "OBJCTDEC"))
+    equinox: HeaderRule = HeaderRule(keywords=("EQUINOX",))
+    binned_file_pattern: Pattern | None = None
+    bin_factor: int = Field(default=1, ge=1)
 
 
 class Defaults(_Section):

@@ -345,7 +345,11 @@ def _plate(row: _Row, series: Series | None, collection: str) -> Plate:
 
 
 def _colour(row: _Row, series: Series | None) -> str:
-    if row.middle is not None and row.middle >= CLASSES_REVISED and (match := re.match(r"[A-Z]+([12])", row.plate_class)):
+    if (
+        row.middle is not None
+        and row.middle >= CLASSES_REVISED
+        and (match := re.match(r"[A-Z]+([12])", row.plate_class))
+    ):
         return "yellow" if match[1] == "1" else "red"
     return series.colour if series else "blue"
 
