@@ -48,9 +48,10 @@ def solution(plate_id: str = "p1", exposure_id: str | None = "1", **values) -> S
     return Solution(NAME, plate_id, values.pop("scan_id", "s1"), exposure_id=exposure_id, **{**defaults, **values})
 
 
-def bundle(
-    exposures=(exposure(),), products=(), solutions=(), scans=(Scan(NAME, "p1", "s1"),), plate_id: str = "p1", **values
-) -> PlateBundle:
+def bundle(exposures=None, products=(), solutions=(), scans=None, plate_id: str = "p1", **values) -> PlateBundle:
     """A plate with one scan and one exposure unless told otherwise."""
-    plate = Plate(NAME, plate_id, **values)
-    return PlateBundle(plate, tuple(scans), tuple(exposures), tuple(solutions), tuple(products))
+    exposures = (exposure(),) if exposures is None else exposures
+    scans = (Scan(NAME, plate_id, "s1"),) if scans is None else scans
+    return PlateBundle(
+        Plate(NAME, plate_id, **values), tuple(scans), tuple(exposures), tuple(solutions), tuple(products)
+    )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import class_row
+from psycopg import Connection, sql
+from psycopg.rows import TupleRow, class_row
 
 from vo.db.records import Product
 from vo.errors import NotFoundFault
@@ -15,7 +14,7 @@ _COLUMNS = sql.SQL(", ").join(sql.Identifier(field.name) for field in dataclasse
 _BY_ID = sql.SQL("SELECT {} FROM archive.product WHERE product_id = %s").format(_COLUMNS)
 
 
-def find_product(connection: psycopg.Connection[object], product_id: str) -> Product:
+def find_product(connection: Connection[TupleRow], product_id: str) -> Product:
     """Return the product of this very identifier; :class:`NotFoundFault` when there is none.
 
     The identifier is only ever compared with the database's, so no path on disk can be reached by what a client writes.

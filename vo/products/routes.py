@@ -28,7 +28,7 @@ def routes(context: Holdings) -> list[Route]:
     """The route that serves files; starlette runs it in a worker thread."""
 
     def file(request: Request) -> Response:
-        with context.database.service.connection() as connection:
+        with context.database.read() as connection:
             product = find_product(connection, request.path_params["product_id"])
         held = describe(product)
         picture = product.content_type.startswith("image/jp") or product.content_type == "image/png"

@@ -62,9 +62,7 @@ def test_how_the_solutions_grid_fits_the_file(width, height, bin_factor, factor)
 def test_a_cut_is_made_from_this_or_from_what_is_held_here(tmp_path):
     path = tmp_path / "binned.fits"
     path.write_bytes(b"x")
-    here = plates.product(
-        "binned.fits", "fits_binned", width=63, height=50, bin_factor=16, location=path.as_uri()
-    )
+    here = plates.product("binned.fits", "fits_binned", width=63, height=50, bin_factor=16, location=path.as_uri())
     bundle = plates.bundle(products=(FULL, here), solutions=(plates.solution(),))
     source = find_cut_source(bundle, plates.exposure(), plates.collection("fits"))
     assert source is not None

@@ -74,7 +74,10 @@ def test_single_numbers_lie_in_the_interval(name, column):
 
 def test_values_of_one_parameter_are_ored_and_parameters_anded():
     text = condition(("TIME", "1 2"), ("FOV", "0 5"), ("TIME", "3 4"))
-    assert text == "((t_min <= 2.0 AND t_max >= 1.0) OR (t_min <= 4.0 AND t_max >= 3.0)) AND (s_fov <= 5.0 AND s_fov >= 0.0)"
+    assert (
+        text
+        == "((t_min <= 2.0 AND t_max >= 1.0) OR (t_min <= 4.0 AND t_max >= 3.0)) AND (s_fov <= 5.0 AND s_fov >= 0.0)"
+    )
 
 
 @pytest.mark.parametrize(

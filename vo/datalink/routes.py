@@ -1,0 +1,26 @@
+"""``/datalink/links``: identifiers in, links out."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from vo.context import Context
+from vo.dali.routes import base_url, read_parameters
+from vo.datalink.answer import answer
+
+
+def routes(context: Context) -> list[Route]:
+    """The routes of Datalink but for its VOSI documents."""
+
+    async def links(request: Request) -> Response:
+        parameters = await read_parameters(request, context.settings)
+        base = base_url(request, context.settings)
+        told = f"{base}{request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
+        found = await run_in_threadpool(answer, context, parameters, base, told)
+        # The content type is the canonical one whatever Accept says: TOPCAT's Java asks for text/html first.
+        return Response(found.body, headers={"Content-Type": found.media_type})
+
+    return [Route("/datalink/links", links, methods=["GET", "POST"])]
