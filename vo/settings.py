@@ -7,9 +7,10 @@ Each is read from an environment variable of its name with ``VO_`` in front (``V
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 def _shipped(folder: str) -> Path:
@@ -27,8 +28,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("vo-data"), description="folder of the private database cluster, made files and logs")
     schema_dir: Path = Field(_shipped("schema"), description="folder of the table descriptions (Felis YAML, SQL)")
     resources_dir: Path = Field(_shipped("resources"), description="folder that holds one folder per collection")
-    collections: tuple[str, ...] = Field(
-        (), description="collections to publish; empty: all that the database has been initialised with"
+    collections: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="collections to publish, separated by commas; empty: all that the database was initialised with",
     )
     dsn: str | None = Field(None, description="the owner's PostgreSQL connection; unset: a private cluster in data_dir")
     query_dsn: str | None = Field(None, description="the read-only query role's connection; required with dsn")
@@ -64,3 +66,9 @@ class Settings(BaseSettings):
     footprint_tolerance: float = Field(
         0.5, gt=0, description="farthest a footprint's edge may run from the true edge, in arcsec"
     )
+
+    @field_validator("collections", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        """Split ``demo,dasch``, as an environment variable has it."""
+        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value

@@ -1,0 +1,91 @@
+"""The documents say what the code does: every setting, every key of a descriptor, every address, every command."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from vo.metadata.collection import Collection
+from vo.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+#: Defaults that are folders of this very checkout.
+SHIPPED = {"schema_dir": "shipped with the package", "resources_dir": "shipped with the package"}
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def settings_rows() -> list[str]:
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = SHIPPED.get(name) or ("(unset)" if field.default in (None, "", ()) else f"`{field.default}`")
+        rows.append(f"| `VO_{name.upper()}` | {default} | {field.description} |")
+    return rows
+
+
+def test_every_setting_is_documented_with_its_default_and_meaning():
+    wanted = settings_rows()
+    written = [line for line in read("docs/settings.md").splitlines() if line.startswith("| `VO_")]
+    missing = [row for row in wanted if row not in written]
+    stale = [row for row in written if row not in wanted]
+    assert not missing, "docs/settings.md lacks these rows:\n" + "\n".join(missing)
+    assert not stale, "docs/settings.md has rows that are no longer true:\n" + "\n".join(stale)
+
+
+def test_every_setting_has_a_description():
+    bare = [name for name, field in Settings.model_fields.items() if not field.description]
+    assert not bare
+    assert all(field.default is not PydanticUndefined for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize("name", ["README.md", *(f"docs/{path.name}" for path in sorted(DOCS.glob("*.md")))])
+def test_documents_name_only_settings_that_exist(name):
+    known = {f"VO_{field.upper()}" for field in Settings.model_fields} | {"VO_TEST_DSN", "VO_TEST_DATA"}
+    assert set(re.findall(r"\bVO_[A-Z_]+\b", read(name))) <= known
+
+
+@pytest.mark.parametrize("name", ["README.md", *(f"docs/{path.name}" for path in sorted(DOCS.glob("*.md")))])
+def test_links_between_documents_lead_somewhere(name):
+    folder = (ROOT / name).parent
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", read(name)):
+        assert (folder / target).exists(), f"{name} links to {target}, which is not there"
+
+
+def descriptor_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Every key of collection.toml, dotted; a header rule counts as one key."""
+    keys = []
+    for name, field in model.model_fields.items():
+        if name == "folder":
+            continue
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel) and inner.__name__ != "HeaderRule":
+            keys += descriptor_keys(inner, f"{prefix}{name}.")
+        else:
+            keys.append(f"{prefix}{name}")
+    return keys
+
+
+def test_every_key_of_a_descriptor_is_documented():
+    written = re.findall(r"^\| `([a-z_.]+)` \|", read("docs/publishing.md"), flags=re.MULTILINE)
+    assert sorted(written) == sorted(descriptor_keys(Collection))
+
+
+def test_the_example_descriptor_of_the_guide_is_valid(tmp_path):
+    from vo.metadata.collection import load_collection
+
+    block = re.search(r"```toml\n(.*?)```", read("docs/publishing.md"), flags=re.DOTALL)
+    assert block is not None
+    folder = tmp_path / "skyview"
+    folder.mkdir()
+    (folder / "collection.toml").write_text(block[1], encoding="utf-8")
+    collection = load_collection(Settings(resources_dir=tmp_path), "skyview")
+    assert collection.footprint.plate_scale == 101.4
+    assert collection.fits.exptime_unit == "min"
