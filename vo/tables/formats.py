@@ -12,6 +12,7 @@ import binascii
 import logging
 import re
 import uuid
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -25,6 +26,10 @@ from vo.tables import columns as cols
 from vo.tables.votable import Document
 
 _log = logging.getLogger(__name__)
+
+#: How far the rows are read before the head is written: non-ASCII text found there is declared as such.
+LOOK_AHEAD_ROWS = 20_000
+LOOK_AHEAD_BYTES = 8_000_000
 
 #: Least number of bytes sent at a time, after the first ones: small blocks cost more than their content.
 BLOCK_BYTES = 1 << 18
@@ -101,37 +106,45 @@ def find(name: str | None) -> Format:
 class _Rows:
     """The rows to send, block by block; ``overflow`` tells afterwards whether more came than were asked for.
 
-    The first batch is fetched at once: its text decides how columns are declared.
+    The first rows are fetched at once: their text decides how columns are declared.
     """
 
     def __init__(self, fields: Sequence[Field], batches: Iterable[Any], maxrec: int) -> None:
         self._fields = fields
         self._batches = iter(batches)
         self._left = maxrec
-        self._first = next(self._batches, None) if maxrec else None
+        self._ahead = deque(self._look_ahead()) if maxrec else deque()
         self.overflow = maxrec == 0
 
     def declared(self) -> tuple[Field, ...]:
-        """The fields as they have to be declared for the first batch."""
-        if self._first is None:
-            return tuple(self._fields)
-        columns = (cols.conform(field, column) for field, column in self._paired(self._first))
-        return tuple(map(votable.shown_field, self._fields, columns))
+        """The fields as they have to be declared for the first rows."""
+        shown = tuple(self._fields)
+        for batch in self._ahead:
+            columns = (cols.conform(field, column) for field, column in zip(self._fields, batch.columns, strict=True))
+            shown = tuple(map(votable.shown_field, shown, columns))
+        return shown
 
     def blocks(self) -> Iterator[list[Any]]:
         """Blocks of conformed columns."""
-        batch = self._first
-        while batch is not None:
+        while (batch := self._next()) is not None:
             self.overflow = batch.num_rows > self._left
             sent = batch.slice(0, self._left)
             yield from cols.blocks(self._fields, sent)
             self._left -= sent.num_rows
             if self.overflow:
                 return
-            batch = next(self._batches, None)
 
-    def _paired(self, batch: Any) -> Iterator[tuple[Field, Any]]:
-        return zip(self._fields, batch.columns, strict=True)
+    def _next(self) -> Any:
+        return self._ahead.popleft() if self._ahead else next(self._batches, None)
+
+    def _look_ahead(self) -> Iterator[Any]:
+        rows = size = 0
+        while rows < LOOK_AHEAD_ROWS and size < LOOK_AHEAD_BYTES:
+            batch = next(self._batches, None)
+            if batch is None:
+                return
+            rows, size = rows + batch.num_rows, size + batch.nbytes
+            yield batch
 
 
 def _plain_text(form: Format, document: Document, batches: Iterable[Any], maxrec: int) -> Iterator[bytes]:
