@@ -113,6 +113,7 @@ class _Rows:
         self._fields = fields
         self._batches = iter(batches)
         self._left = maxrec
+        self._late: Exception | None = None
         self._ahead = deque(self._look_ahead()) if maxrec else deque()
         self.overflow = maxrec == 0
 
@@ -135,12 +136,22 @@ class _Rows:
                 return
 
     def _next(self) -> Any:
-        return self._ahead.popleft() if self._ahead else next(self._batches, None)
+        if self._ahead:
+            return self._ahead.popleft()
+        if self._late is not None:
+            raise self._late
+        return next(self._batches, None)
 
     def _look_ahead(self) -> Iterator[Any]:
         rows = size = 0
         while rows < LOOK_AHEAD_ROWS and size < LOOK_AHEAD_BYTES:
-            batch = next(self._batches, None)
+            try:
+                batch = next(self._batches, None)
+            except Exception as error:
+                if rows == 0:
+                    raise
+                self._late = error  # its place is after the rows that came before it
+                return
             if batch is None:
                 return
             rows, size = rows + batch.num_rows, size + batch.nbytes
