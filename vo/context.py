@@ -38,12 +38,14 @@ class Context:
 class Answer:
     """A table on its way: ``chunks`` are the bytes of a document of this media type.
 
-    ``close`` stops the query and gives its connection back; it has to be called once, finished or not.
+    ``close`` gives the query's connection back, and has to be called once when nothing reads ``chunks`` any more.
+    ``cancel`` ends the query from any thread, while another may be waiting for it.
     """
 
     media_type: str
     chunks: Iterator[bytes]
     close: Callable[[], None]
+    cancel: Callable[[], None]
 
 
 def answer_query(
@@ -79,8 +81,14 @@ def answer_query(
         descriptors=(*row_services(compiled.fields, base_url), *descriptors),
         overflow_text=overflow_text(maxrec, settings),
     )
+    if maxrec == 0:  # the columns alone, which need no database (DALI-06)
+        return Answer(format.media_type, format.write(document, (), 0), _nothing, _nothing)
     stream = context.database.stream(compiled.sql, settings.sync_seconds)
-    return Answer(format.media_type, format.write(document, stream, maxrec), stream.close)
+    return Answer(format.media_type, format.write(document, stream, maxrec), stream.close, stream.cancel)
+
+
+def _nothing() -> None:
+    return
 
 
 def row_services(fields: Sequence[Field], base_url: str) -> tuple[ServiceDescriptor, ...]:

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from vo.context import Context
-from vo.dali.routes import base_url, read_parameters, stream
+from vo.dali.routes import base_url, read_parameters, request_url, stream
 from vo.errors import NotFoundFault
 from vo.tap import sync
 
@@ -19,9 +19,9 @@ def routes(context: Context) -> list[Route]:
     async def answer(request: Request) -> Response:
         parameters = await read_parameters(request, context.settings)
         base = base_url(request, context.settings)
-        told = f"{base}{request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
-        found = await run_in_threadpool(sync.answer, context, parameters, base, told)
-        return stream(found.chunks, found.media_type, found.close)
+        asked = request_url(request, context.settings)
+        found = await run_in_threadpool(sync.answer, context, parameters, base, asked)
+        return stream(found.chunks, found.media_type, found.close, on_gone=found.cancel)
 
     def show_base(request: Request) -> Response:
         return RedirectResponse(f"{base_url(request, context.settings)}/#services", status_code=303)

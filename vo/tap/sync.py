@@ -41,7 +41,7 @@ def read_query(parameters: Parameters, settings: Settings) -> SyncQuery:
     text = parameters.one("QUERY")
     if text is None:
         raise UsageFault("QUERY is missing; send the ADQL text in it, such as SELECT TOP 5 * FROM ivoa.obscore")
-    chosen = formats.find(response_format(parameters, format_too=True) or "votable")
+    chosen = formats.find(response_format(parameters, format_too=True))
     return SyncQuery(text, chosen, maxrec(parameters, settings))
 
 

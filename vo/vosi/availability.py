@@ -8,17 +8,15 @@ import psycopg
 from vo_models.vosi.availability.models import Availability
 
 from vo.db.connect import Database
-
-#: Longer than this, and a client that asks whether we are there may as well hear no.
-_SECONDS = 3.0
+from vo.errors import Fault
 
 
 def document(database: Database, up_since: dt.datetime) -> bytes:
     """Ask the database, and say what it says; ``up_since`` is when this server started (UTC)."""
     try:
-        with database.service.connection(timeout=_SECONDS) as connection:
+        with database.read() as connection:
             connection.execute("SELECT 1 FROM ivoa.obscore LIMIT 1")
-    except psycopg.Error:
+    except (Fault, psycopg.Error):
         return _serialise(Availability(available=False, note=["The database does not answer; please try again later."]))
     return _serialise(Availability(available=True, up_since=up_since))
 

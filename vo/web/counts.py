@@ -65,7 +65,7 @@ class PlateLine:
 
 def summarise(context: Context, collection: Collection) -> Summary:
     """Count a collection's plates, exposures and files."""
-    with context.database.service.connection() as connection:
+    with context.database.read() as connection:
         row = connection.execute(_COUNTS, {"name": collection.name}).fetchone()
     if row is None:
         raise AssertionError("an aggregate always gives a row")
@@ -78,7 +78,7 @@ def list_plates(context: Context, collection: Collection, search: str, after: st
     if "\0" in search + after:  # which PostgreSQL cannot hold in a text, so no id has it
         return [], False
     values = {"name": collection.name, "search": search, "after": after, "limit": PAGE + 1}
-    with context.database.service.connection() as connection:
+    with context.database.read() as connection:
         rows = connection.execute(_PLATES, values).fetchall()
     lines = [PlateLine(*row[:4], format_mjd(row[4], with_time=False), row[5]) for row in rows[:PAGE]]
     return lines, len(rows) > PAGE
@@ -86,7 +86,7 @@ def list_plates(context: Context, collection: Collection, search: str, after: st
 
 def example_position(context: Context) -> tuple[float, float] | None:
     """A place on the sky (degrees ICRS) where something is found; None while nothing is published."""
-    with context.database.service.connection() as connection:
+    with context.database.read() as connection:
         row = connection.execute(_EXAMPLE).fetchone()
     return None if row is None else (float(row[0]), float(row[1]))
 

@@ -90,7 +90,7 @@ def read_plate(
     """Read one plate; :class:`NotFoundFault` when the collection has none of this id."""
     if "\0" in plate_id:  # which PostgreSQL cannot hold in a text
         raise NotFoundFault(f"{collection.title} has no plate {plate_id!r}")
-    with context.database.service.connection() as connection:
+    with context.database.read() as connection:
         bundle = next(iter(read_bundles(connection, [(collection.name, plate_id)])), None)
         if bundle is None:
             raise NotFoundFault(f"{collection.title} has no plate {plate_id!r}")

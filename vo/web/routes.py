@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 import vo
 from vo.context import Context
+from vo.dali.faults import FaultStyle
 from vo.dali.routes import base_url
 from vo.errors import Fault, NotFoundFault
 from vo.metadata.collection import Collection
@@ -96,18 +97,24 @@ def routes(context: Context) -> list[BaseRoute]:
     ]
 
 
-def fault_page(request: Request, settings: Settings, fault: Fault) -> Response:
-    """A fault as a page for people."""
-    heading = "Not found" if isinstance(fault, NotFoundFault) else "That did not work"
-    return _page(request, settings, "fault.html", status=fault.status, heading=heading, text=fault.text)
+def fault_style(request: Request, settings: Settings) -> FaultStyle:
+    """How faults look to people who came for a page."""
+
+    def document(message: str) -> bytes:
+        try:
+            base = base_url(request, settings)
+        except Fault:  # the request names no usable address: links stay within this server
+            base = ""
+        return _render(settings, base, "fault.html", heading=message[:1].upper() + message[1:]).encode()
+
+    return FaultStyle("text/html; charset=utf-8", lambda fault: fault.text, document)
 
 
-def _page(request: Request, settings: Settings, template: str, *, status: int = 200, **values: Any) -> Response:
-    body = _PAGES.get_template(template).render(
-        base=base_url(request, settings),
-        publisher=settings.publisher,
-        contact=settings.contact,
-        version=vo.__version__,
-        **values,
+def _page(request: Request, settings: Settings, template: str, **values: Any) -> Response:
+    return HTMLResponse(_render(settings, base_url(request, settings), template, **values), headers=_HEADERS)
+
+
+def _render(settings: Settings, base: str, template: str, **values: Any) -> str:
+    return _PAGES.get_template(template).render(
+        base=base, publisher=settings.publisher, contact=settings.contact, version=vo.__version__, **values
     )
-    return HTMLResponse(body, status, headers=_HEADERS)
