@@ -1,0 +1,40 @@
+-- Who may do what, all in one place. Runs last, as the administrator, at every initialisation.
+-- vo_query (users' queries) reads what TAP_SCHEMA lists and nothing else; vo_service (the server's own reads) reads all.
+DO $$
+DECLARE
+    one record;
+BEGIN
+    EXECUTE format('REVOKE CREATE, TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+
+    FOR one IN SELECT nspname AS name FROM pg_namespace
+               WHERE nspname IN ('archive', 'vo') OR nspname IN (SELECT schema_name FROM tap_schema.schemas)
+    LOOP
+        EXECUTE format('REVOKE ALL ON SCHEMA %I FROM PUBLIC, vo_query', one.name);
+        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM PUBLIC, vo_query', one.name);
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO vo_service, vo_query', one.name);
+        EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO vo_service', one.name);
+    END LOOP;
+
+    -- Column by column: an unpublished column of a published table stays unread. A shape's text form (<name>_text) and
+    -- t_range go with the published ones, as queries are rendered with them.
+    FOR one IN
+        SELECT t.table_name AS name, string_agg(quote_ident(a.attname), ', ') AS columns
+        FROM tap_schema.tables t
+        JOIN pg_attribute a ON a.attrelid = t.table_name::regclass AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE a.attname = 't_range' OR EXISTS (
+            SELECT FROM tap_schema.columns c
+            WHERE c.table_name = t.table_name
+              AND (trim('"' FROM c.column_name) = a.attname OR c.column_name || '_text' = a.attname))
+        GROUP BY t.table_name
+    LOOP
+        EXECUTE format('GRANT SELECT (%s) ON %s TO vo_query', one.columns, one.name::regclass);
+    END LOOP;
+END $$;
+
+ALTER ROLE vo_query SET default_transaction_read_only = on;
+ALTER ROLE vo_query SET statement_timeout = '60s';
+ALTER ROLE vo_query SET idle_in_transaction_session_timeout = '60s';
+ALTER ROLE vo_query SET search_path = public, pg_temp;
+ALTER ROLE vo_query SET timezone = 'UTC';
+ALTER ROLE vo_service SET default_transaction_read_only = on;

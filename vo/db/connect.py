@@ -1,0 +1,152 @@
+"""The one handle to the database: who connects as what (docs/design.md, "Roles")."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import Connection
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from vo.db.cluster import DATABASE, SUPERUSER, Cluster
+from vo.db.faults import translate
+from vo.db.stream import BatchStream, QueryPool
+from vo.errors import OperatorFault, TransientFault
+from vo.settings import Settings
+
+LOG = logging.getLogger(__name__)
+
+OWNER = "vo_owner"
+SERVICE = "vo_service"
+QUERY = "vo_query"
+_SERVICE_CONNECTIONS = 8
+_WAIT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Database:
+    """Connections by purpose; made by :func:`open_database`, closed with it.
+
+    ``admin_dsn`` is for :func:`vo.db.migrate.initialise` alone. ``is_private`` tells that the cluster is ours.
+    """
+
+    admin_dsn: str
+    owner_dsn: str
+    service_dsn: str
+    query_dsn: str
+    is_private: bool
+    settings: Settings
+    queries: QueryPool = field(init=False, repr=False, compare=False)
+    _service: ConnectionPool[Connection[TupleRow]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        pool: ConnectionPool[Connection[TupleRow]] = ConnectionPool(
+            self.service_dsn,
+            min_size=1,
+            max_size=_SERVICE_CONNECTIONS,
+            open=False,
+            timeout=_WAIT_SECONDS,
+            check=ConnectionPool.check_connection,
+            configure=_configure_service,
+            name="service",
+        )
+        object.__setattr__(self, "_service", pool)
+        object.__setattr__(self, "queries", QueryPool(self.query_dsn, self.settings.query_connections))
+
+    @contextmanager
+    def owner(self) -> Iterator[Connection[TupleRow]]:
+        """Connect as the owner of all tables: one transaction, committed at the end, rolled back on an exception."""
+        with _faults(), psycopg.connect(self.owner_dsn) as connection:
+            connection.execute(f"SET ROLE {OWNER}")
+            yield connection
+
+    @property
+    def service(self) -> ConnectionPool[Connection[TupleRow]]:
+        """Pool of read-only connections for the server's own reads; opened at the first use."""
+        self._service.open()
+        return self._service
+
+    @contextmanager
+    def read(self) -> Iterator[Connection[TupleRow]]:
+        """Borrow a connection of :attr:`service`; a server that is away or busy is a TransientFault."""
+        with _faults(), self.service.connection() as connection:
+            yield connection
+
+    def stream(self, sql: str, seconds: float) -> BatchStream:
+        """Run a user's query as the query role for at most ``seconds``; see :class:`BatchStream` for its faults."""
+        return self.queries.stream(sql, seconds)
+
+    def close(self) -> None:
+        """Close all pools."""
+        self._service.close()
+        self.queries.close()
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """Open the database of the settings: that of ``dsn``, or the private cluster in ``data_dir``, which is started."""
+    if settings.dsn is None:
+        with Cluster(settings.data_dir) as cluster:
+            database = private(cluster, settings)
+            try:
+                yield database
+            finally:
+                database.close()
+        return
+    database = external(settings)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def private(cluster: Cluster, settings: Settings, name: str = DATABASE) -> Database:
+    """Handle for the database ``name`` of a cluster of ours."""
+    return Database(
+        admin_dsn=cluster.dsn(SUPERUSER, name),
+        owner_dsn=cluster.dsn(SUPERUSER, name),
+        service_dsn=cluster.dsn(SERVICE, name),
+        query_dsn=cluster.dsn(QUERY, name),
+        is_private=True,
+        settings=settings,
+    )
+
+
+def external(settings: Settings) -> Database:
+    """Handle for an operator's own PostgreSQL."""
+    if settings.dsn is None or settings.query_dsn is None:
+        raise OperatorFault(
+            "VO_DSN and VO_QUERY_DSN go together: the owner's connection and that of a role which may only read "
+            f"(make it with CREATE ROLE ... LOGIN IN ROLE {QUERY}, after `vo init`)"
+        )
+    dsn = make_conninfo(settings.dsn, connect_timeout=10)
+    return Database(
+        admin_dsn=dsn,
+        owner_dsn=dsn,
+        service_dsn=dsn,
+        query_dsn=make_conninfo(settings.query_dsn, connect_timeout=10),
+        is_private=False,
+        settings=settings,
+    )
+
+
+def _configure_service(connection: Connection[TupleRow]) -> None:
+    connection.execute(f"SET ROLE {SERVICE}")
+    connection.execute("SET default_transaction_read_only = on")
+    connection.commit()
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    """Turn a database that is away or busy into a fault; errors of our own SQL stay what they are."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise TransientFault("the database is busy or away: try again in a moment", retry_after=10) from error
+    except psycopg.OperationalError as error:
+        raise translate(error.sqlstate, str(error)) from error

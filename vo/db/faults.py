@@ -1,0 +1,66 @@
+"""What the database says, turned into faults with our own words; its text goes to the log only."""
+
+from __future__ import annotations
+
+import logging
+
+from vo.errors import FatalFault, Fault, TimeLimitFault, TransientFault, UsageFault
+
+LOG = logging.getLogger(__name__)
+
+CANCELED = "57014"
+
+#: By SQLSTATE: what a query's data or size did wrong, and what to do.
+_USAGE = {
+    "22012": "a division by zero: guard the divisor, for example with NULLIF(x, 0) or a condition in WHERE",
+    "22003": "a number is out of the range of its type: cast to a larger type, or narrow the rows",
+    "22008": "a date or time is out of range",
+    "22007": "a text cannot be read as date or time",
+    "22P02": "a text cannot be read as the number (or other type) it is compared or cast to",
+    "2201E": "the argument of a logarithm must be larger than zero",
+    "2201F": "a power or root is not a real number: a negative number to a broken power, or the root of one",
+    "22013": "the frame of a window function is wrong",
+    "22011": "a substring's length is negative",
+    "22019": "the ESCAPE of a LIKE must be one character",
+    "22025": "the pattern of a LIKE ends in its escape character",
+    "2201B": "a regular expression is not valid",
+    "2201W": "TOP and LIMIT must not be negative",
+    "2201X": "OFFSET must not be negative",
+    "22021": "a text holds a character that the database cannot keep",
+    "22023": "an argument of a function is out of its range",
+    "22000": "a shape or interval is not valid: polygons need three corners or more and must not cross themselves",
+    "21000": "a subquery that stands for one value gave more than one row",
+    "42883": "a function or operator does not take values of these types",
+    "42804": "values of different types stand where one type is needed",
+    "42P18": "the type of a value cannot be told: cast it",
+    "54001": "the query is nested too deep: write it flatter",
+    "54011": "the result has too many columns",
+    "54023": "a function has too many arguments",
+}
+#: Classes of SQLSTATE that mean that the server is away or short of something: later it may work.
+_TRANSIENT = ("08", "53", "57P", "40", "55P03", "58")
+
+
+def translate(sqlstate: str | None, raw: str, *, seconds: float | None = None, cancelled: bool = False) -> Fault:
+    """Make the fault for an error of the database; ``raw`` is its own text, which is logged and never shown.
+
+    ``seconds`` is the query's time limit; ``cancelled`` tells that we ended it ourselves.
+    """
+    state = sqlstate or ""
+    LOG.info("the database says %s: %s", state or "(no code)", raw.strip())
+    if state == CANCELED and cancelled:
+        return TransientFault("the query was cancelled")
+    if state == CANCELED:
+        limit = "its time limit" if seconds is None else f"the limit of {seconds:g} s"
+        return TimeLimitFault(
+            f"the query took longer than {limit}: use a narrower query, with a smaller region, a shorter time or more "
+            "conditions"
+        )
+    if state in _USAGE:
+        return UsageFault(f"the query failed on its data: {_USAGE[state]}")
+    if state.startswith("22"):
+        return UsageFault("the query failed on its data: a value does not fit the function or type it is used with")
+    if not state or state.startswith(_TRANSIENT):
+        return TransientFault("the database does not answer at the moment: try again soon", retry_after=10)
+    LOG.error("a query failed unexpectedly with %s: %s", state, raw.strip())
+    return FatalFault("the query failed inside the database; the server's log has the reason")
