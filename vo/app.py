@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import uvicorn
 from starlette.applications import Starlette
@@ -33,8 +33,9 @@ from vo.context import Context
 from vo.dali.faults import SODA_STYLE, TEXT_STYLE, FaultStyle, dali_style, tap_style
 from vo.dali.routes import fault_handler
 from vo.db.connect import Database, open_database
-from vo.errors import Fault
-from vo.metadata.collection import Collection, list_collections, load_collection
+from vo.db.migrate import initialised_collections
+from vo.errors import Fault, OperatorFault
+from vo.metadata.collection import Collection, load_collection
 from vo.metadata.felis import load_catalogue
 from vo.settings import Settings
 from vo.tables import votable
@@ -42,6 +43,9 @@ from vo.vosi.routes import Service
 
 #: How long answers that are under way may go on when the server is asked to stop, in seconds.
 _LAST_SECONDS = 5
+
+#: Connections that may wait to be accepted.
+_BACKLOG = 2048
 
 _STYLES: dict[str, FaultStyle] = {
     "tap": tap_style(votable.MEDIA_TYPE, votable.fault_document),
@@ -95,12 +99,7 @@ def make_context(settings: Settings, database: Database) -> Context:
 
 def published_collections(settings: Settings, database: Database) -> tuple[Collection, ...]:
     """The collections of the settings; without any, those that the database has been initialised with."""
-    names: Sequence[str] = settings.collections
-    if not names:
-        with database.read() as connection:
-            rows = connection.execute("SELECT schema_name FROM tap_schema.schemas").fetchall()
-        known = {str(row[0]) for row in rows}
-        names = [name for name in list_collections(settings) if name in known]
+    names = settings.collections or initialised_collections(database)
     return tuple(load_collection(settings, name) for name in names)
 
 
@@ -115,8 +114,6 @@ def make_server(settings: Settings, database: Database | None = None) -> tuple[u
     """Make the server and the socket it listens on (with port 0 the socket tells the port)."""
     config = uvicorn.Config(
         create_app(settings, database),
-        host=settings.host,
-        port=settings.port,
         loop="uvloop",  # whose connections have TCP_NODELAY
         http="httptools",
         ws="none",
@@ -127,16 +124,27 @@ def make_server(settings: Settings, database: Database | None = None) -> tuple[u
         log_config=None,
         access_log=False,
     )
-    return uvicorn.Server(config), config.bind_socket()
+    return uvicorn.Server(config), _listen(settings)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise OperatorFault(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
+            "Stop what uses it, or choose another port with VO_PORT (0: any free one)."
+        ) from error
 
 
 def _routes(context: Context) -> list[BaseRoute]:
     settings = context.settings
     services = (
         Service("/tap", lambda base: vo.tap.capabilities.capability(settings, base), has_tables=True),
-        Service("/sia2", lambda base: vo.sia2.capabilities.capability(settings, base)),
-        Service("/datalink", lambda base: vo.datalink.capabilities.capability(settings, base)),
-        Service("/soda", lambda base: vo.soda.capabilities.capability(settings, base)),
+        Service("/sia2", vo.sia2.capabilities.capability),
+        Service("/datalink", vo.datalink.capabilities.capability),
+        Service("/soda", vo.soda.capabilities.capability),
     )
     return [
         *vo.tap.routes.routes(context),
