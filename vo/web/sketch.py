@@ -130,14 +130,15 @@ def _grid(plane: _Plane) -> Iterable[GridLine]:
     has_pole = abs(middle_dec) + reach >= 90.0  # noqa: PLR2004 - degrees
     dec_step = _step(_DEC_STEPS, 2 * reach / _LINES_WANTED)
     ra_wanted = 2 * reach / _LINES_WANTED / max(math.cos(math.radians(middle_dec)), 0.02)
-    ra_step = 30.0 if has_pole else _step(_RA_STEPS, ra_wanted)
+    ra_step = _step(_RA_STEPS, ra_wanted)
     ra_reach = 180.0 if has_pole else min(180.0, corner / max(math.cos(math.radians(middle_dec)), 1e-3) * 1.5)
     decs = np.linspace(max(-90.0, middle_dec - corner), min(90.0, middle_dec + corner), 120)
     ras = np.linspace(middle_ra - ra_reach, middle_ra + ra_reach, 361 if has_pole else 120)
     for dec in _multiples(dec_step, decs[0], decs[-1]):
         line = plane.project(_vectors(np.column_stack([ras, np.full_like(ras, dec)])))
         yield from _lines(line, _degrees(dec, dec_step), is_ra=False)
-    for ra in _multiples(ra_step, ras[0], ras[-1] - (ra_step / 2 if has_pole else 0.0)):
+    meridians = np.arange(0.0, 360.0, 30.0) if has_pole else _multiples(ra_step, ras[0], ras[-1])
+    for ra in meridians:
         line = plane.project(_vectors(np.column_stack([np.full_like(decs, ra), decs])))
         yield from _lines(line, _hours(ra % 360.0), is_ra=True)
 
