@@ -27,7 +27,7 @@ CATALOGUE = {
 }
 
 
-def check(document: bytes) -> etree._Element:
+def validate(document: bytes) -> etree._Element:
     """The root element of a valid document; AssertionError with the validator's lines when it is not valid.
 
     Skips loudly when the folder of the schemas is missing.

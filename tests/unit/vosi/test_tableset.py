@@ -23,7 +23,7 @@ def catalogue() -> Catalogue:
 
 @pytest.mark.parametrize("columns", [True, False])
 def test_the_document_is_valid(catalogue, columns):
-    root = xsd.check(tableset(catalogue, columns=columns))
+    root = xsd.validate(tableset(catalogue, columns=columns))
     names = [name.text for name in root.iterfind("schema/table/name")]
     assert names == [table.qualified for table in catalogue.tables]
     assert bool(root.findall("schema/table/column")) is columns
@@ -31,7 +31,7 @@ def test_the_document_is_valid(catalogue, columns):
 
 def test_each_single_table_is_valid(catalogue):
     for table in catalogue.tables:
-        root = xsd.check(single_table(table))
+        root = xsd.validate(single_table(table))
         assert root.tag == "{http://www.ivoa.net/xml/VOSITables/v1.0}table"
         assert root.findtext("name") == table.qualified
         assert len(root.findall("column")) == len(table.columns)
@@ -60,7 +60,7 @@ def test_text_is_escaped_once():
     column = Column("a", Kind.DOUBLE, description="x < y & z", unit="deg", indexed=True, nullable=False)
     key = ForeignKey("k", "s.t", "s.u", (("a", "size"),), description="a & b")
     schema = Schema("s", (Table("s", "t", (column,), description="<b>", keys=(key,), is_view=True),))
-    root = xsd.check(tableset(Catalogue((schema,)), columns=True))
+    root = xsd.validate(tableset(Catalogue((schema,)), columns=True))
     table = root.find("schema/table")
     assert table.get("type") == "view"
     assert table.findtext("description") == "<b>"
