@@ -17,6 +17,7 @@ JD_OF_MJD = 2400000.5
 _ISO = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2})[:-](\d{1,2})(?:[:-](\d{1,2}(?:\.\d*)?))?\s*(?:Z|\+00:00)?)?"
 )
+_PLAIN = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _OLD = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2})")
 _TIME = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2}(?:\.\d*)?))?")
 
@@ -39,6 +40,9 @@ def parse_date(text: str, time_of_day: str | None = None) -> Date:
     if match := _ISO.fullmatch(text):
         year, month, day = int(match[1]), int(match[2]), int(match[3])
         clock = (match[4], match[5], match[6]) if match[4] else None
+    elif match := _PLAIN.fullmatch(text):
+        year, month, day = int(match[1]), int(match[2]), int(match[3])
+        clock = None
     elif match := _OLD.fullmatch(text):
         year, month, day = 1900 + int(match[3]), int(match[2]), int(match[1])
         clock = None

@@ -1,0 +1,312 @@
+"""From the archive's records of a plate to its rows in ``<collection>.plates`` and ``ivoa.obscore``.
+
+A pure function: the same records and descriptor give the same rows. What each ObsCore column holds follows ObsCore 1.1 with
+Errata 1 and 2; what it means for a plate is said in docs/ingest.md.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass
+
+from vo.db.records import Exposure, Plate, PlateBundle, Product, Scan, Solution
+from vo.errors import UsageFault
+from vo.metadata.collection import Collection
+from vo.obscore import footprint as footprints
+from vo.obscore.footprint import Footprint
+from vo.obscore.identifiers import DATALINK_FORMAT, links_path
+from vo.pixels.wcs import ImageWCS, load_solution
+from vo.settings import Settings
+
+Value = str | float | int | bool | dt.datetime | None
+Row = dict[str, Value]
+
+#: What a logbook writes when it has no name.
+_NO_NAME = frozenset({"", "unknown", "none", "n/a", "-", "?"})
+_MJD_EPOCH = dt.datetime(1858, 11, 17)  # noqa: DTZ001  all times are UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that a row lacks, and why."""
+
+    plate_id: str
+    exposure_id: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """The rows of one plate: ``plates`` has all exposures, ``obscore`` those with imaging and no very wide field."""
+
+    plates: tuple[Row, ...]
+    obscore: tuple[Row, ...]
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What is known of where an exposure looked."""
+
+    solution: Solution | None
+    wcs: ImageWCS | None
+    footprint: Footprint | None
+    origin: str | None
+    note: tuple[str, str] | None = None
+
+
+def rows(bundle: PlateBundle, collection: Collection, settings: Settings) -> Derived:
+    """Every exposure's row in ``plates``, and in ``obscore`` of those that are shown on a scan."""
+    plates: list[Row] = []
+    obscore: list[Row] = []
+    notes: list[Note] = []
+    wide = collection.is_wide(_plate_scale(bundle.plate, collection))
+    for exposure in sorted(bundle.exposures, key=lambda one: one.exposure_id):
+        place = _place(bundle, exposure, collection, settings)
+        if place.note:
+            notes.append(Note(bundle.plate.plate_id, exposure.exposure_id, *place.note))
+        common = _common(bundle, exposure, collection, place)
+        plates.append(_plates_row(common, bundle, exposure))
+        if exposure.has_imaging and not wide:
+            obscore.append(_obscore_row(common, bundle, exposure, collection, settings, place))
+    return Derived(tuple(plates), tuple(obscore), tuple(notes))
+
+
+# ------------------------------------------------------------------------------------------------- choices
+
+
+def find_solution(bundle: PlateBundle, exposure: Exposure) -> Solution | None:
+    """The exposure's own current solution on the scan that shows it best, None when it has none."""
+    current = [
+        solution
+        for solution in bundle.solutions
+        if solution.is_current
+        and solution.exposure_id == exposure.exposure_id
+        and solution.scan_id == exposure.scan_id
+    ]
+    return min(current, key=lambda solution: solution.solution_id, default=None)
+
+
+def find_this(bundle: PlateBundle, exposure: Exposure, collection: Collection) -> Product | None:
+    """The FITS file that the collection calls ``#this``: the chosen role first, then the finest that shows the scan."""
+    shown = [
+        product
+        for product in bundle.products
+        if product.role in ("fits", "fits_binned")
+        and product.exposure_id in (None, exposure.exposure_id)
+        and (exposure.scan_id is None or product.scan_id in (None, exposure.scan_id))
+    ]
+    order = collection.products.this
+    return min(shown, key=lambda one: (one.role != order, one.bin_factor, one.product_id), default=None)
+
+
+def _plate_scale(plate: Plate, collection: Collection) -> float | None:
+    return plate.plate_scale if plate.plate_scale is not None else collection.footprint.plate_scale
+
+
+def _place(bundle: PlateBundle, exposure: Exposure, collection: Collection, settings: Settings) -> _Place:
+    solution = find_solution(bundle, exposure)
+    if solution is None:
+        return _nominal(bundle.plate, exposure, collection)
+    try:
+        wcs = load_solution(solution.header, solution.wcs_key, (solution.width, solution.height))
+        outline = footprints.from_solution(wcs, settings.footprint_tolerance)
+    except UsageFault as fault:
+        nominal = _nominal(bundle.plate, exposure, collection)
+        return _Place(None, None, nominal.footprint, nominal.origin, ("footprint refused", fault.text))
+    return _Place(solution, wcs, outline, "solution")
+
+
+def _nominal(plate: Plate, exposure: Exposure, collection: Collection) -> _Place:
+    """The plate's outline about the exposure's position, at the plate's scale."""
+    if exposure.ra is None or exposure.dec is None:
+        return _Place(None, None, None, None)
+    rule = collection.footprint
+    scale = _plate_scale(plate, collection)
+    width = plate.width_mm if plate.width_mm is not None else rule.width_mm
+    height = plate.height_mm if plate.height_mm is not None else (rule.height_mm or width)
+    if scale is None or width is None or height is None:
+        missing = [
+            name
+            for name, value in (("plate scale", scale), ("plate width", width), ("plate height", height))
+            if value is None
+        ]
+        return _Place(None, None, None, None, ("no footprint", f"{', '.join(missing)} not known"))
+    rotation = exposure.rotation_deg if exposure.rotation_deg is not None else rule.orientation_deg
+    try:
+        if rule.shape == "circle":
+            outline = footprints.nominal_circle(exposure.ra, exposure.dec, width * scale / 7200.0)
+        else:
+            outline = footprints.nominal_rectangle(
+                exposure.ra, exposure.dec, width_mm=width, height_mm=height, plate_scale=scale, rotation_deg=rotation
+            )
+    except UsageFault as fault:
+        return _Place(None, None, None, None, ("footprint refused", fault.text))
+    return _Place(None, None, outline, "nominal")
+
+
+# ------------------------------------------------------------------------------------------------- rows
+
+
+def _common(bundle: PlateBundle, exposure: Exposure, collection: Collection, place: _Place) -> Row:
+    """The columns that both tables have."""
+    plate, defaults = bundle.plate, collection.defaults
+    outline = place.footprint
+    solved = place.solution is not None
+    position = "solution" if solved else exposure.position_origin
+    low, high = _band(plate, collection)
+    calibrated = place.origin == "solution"
+    return {
+        "obs_publisher_did": exposure.publisher_did,
+        "plate_id": plate.plate_id,
+        "exposure_id": exposure.exposure_id,
+        "exposure_number": exposure.exposure_number,
+        "n_exposures": len(bundle.exposures),
+        "series": plate.series,
+        "plate_scale": _plate_scale(plate, collection),
+        "emulsion": plate.emulsion or defaults.emulsion,
+        "filter": plate.filter or defaults.filter,
+        "facility_name": plate.facility_name or collection.facility_name,
+        "instrument_name": plate.instrument_name or collection.instrument_name,
+        "target_name": _name(exposure.target_name),
+        "observer": exposure.observer,
+        "s_ra": outline.centre[0] if outline else None,
+        "s_dec": outline.centre[1] if outline else None,
+        "s_fov": 2.0 * outline.radius if outline else None,
+        "s_region": outline.pgsphere if outline else None,
+        "s_region_text": outline.text if outline else None,
+        "s_calib_status": None if outline is None else ("calibrated" if calibrated else "uncalibrated"),
+        "s_stat_error": defaults.s_stat_error if outline and position == "logbook" else None,
+        "position_origin": position,
+        "footprint_origin": place.origin,
+        "t_min": exposure.t_min,
+        "t_max": exposure.t_max,
+        "t_exptime": exposure.exptime if exposure.exptime and exposure.exptime > 0 else None,
+        "t_calib_status": exposure.t_calib_status or (defaults.t_calib_status if exposure.t_min is not None else None),
+        "em_min": low,
+        "em_max": high,
+        "scan_id": exposure.scan_id,
+        "solution_id": place.solution.solution_id if place.solution else None,
+        "access_url": links_path(exposure.publisher_did),
+        "access_format": DATALINK_FORMAT,
+    }
+
+
+def _plates_row(common: Row, bundle: PlateBundle, exposure: Exposure) -> Row:
+    plate = bundle.plate
+    own: Row = {
+        "plate_number": plate.plate_number,
+        "plate_class": plate.plate_class,
+        "has_imaging": exposure.has_imaging,
+        "n_solutions": sum(solution.is_current for solution in bundle.solutions),
+        "repair": exposure.repair,
+        "comment": plate.comment,
+    }
+    row = {**plate.own, **common, **own}
+    if row["s_ra"] is None and exposure.ra is not None:
+        # Without an outline the position is still worth having here; in ObsCore the four stand together.
+        row["s_ra"], row["s_dec"] = exposure.ra, exposure.dec
+    return row
+
+
+def _obscore_row(
+    common: Row,
+    bundle: PlateBundle,
+    exposure: Exposure,
+    collection: Collection,
+    settings: Settings,
+    place: _Place,
+) -> Row:
+    defaults = collection.defaults
+    scan = next((one for one in bundle.scans if one.scan_id == exposure.scan_id), None)
+    this = find_this(bundle, exposure, collection)
+    solved = place.solution is not None or exposure.position_origin == "solution"
+    low, high = _band(bundle.plate, collection)
+    rights, released = _rights(scan, exposure, collection)
+    objective_prism = defaults.dataproduct_subtype in ("plate.objprism", "plate.spectrum")
+    own: Row = {
+        "dataproduct_type": "image",
+        "dataproduct_subtype": defaults.dataproduct_subtype,
+        "calib_level": 2 if solved else 1,
+        "obs_collection": collection.obs_collection,
+        "obs_id": bundle.plate.plate_id,
+        "access_estsize": None if this is None else _kilobytes(this.content_length),
+        **_sampling(this, scan, collection, place),
+        "s_resolution": defaults.s_resolution,
+        "t_resolution": common["t_exptime"],
+        "t_xel": 1,
+        "em_res_power": None if low is None or high is None or objective_prism or low == high else (low + high) / 2 / (high - low),
+        "em_xel": None if objective_prism else 1,
+        "o_ucd": defaults.o_ucd,
+        "o_calib_status": defaults.o_calib_status,
+        "pol_states": None,
+        "pol_xel": 0,
+        "obs_creation_date": None if scan is None else (scan.scan_date or scan.made_date),
+        "obs_creator_name": "; ".join(collection.creators),
+        "obs_title": _title(bundle, exposure, collection),
+        "publisher_id": f"ivo://{settings.authority}",
+        "bib_reference": collection.bib_reference,
+        "data_rights": rights,
+        "obs_release_date": released,
+    }
+    return {**common, **own}
+
+
+def _band(plate: Plate, collection: Collection) -> tuple[float | None, float | None]:
+    if plate.em_min is not None and plate.em_max is not None:
+        return plate.em_min, plate.em_max
+    return collection.defaults.em_min, collection.defaults.em_max
+
+
+def _sampling(this: Product | None, scan: Scan | None, collection: Collection, place: _Place) -> Row:
+    """Pixels of ``#this`` and its sampling: of the file itself, else what scan, solution or descriptor tell."""
+    if this is None:
+        return {"s_xel1": None, "s_xel2": None, "s_pixel_scale": None}
+    factor, defaults = this.bin_factor, collection.defaults
+    width, height = this.width, this.height
+    if width is None or height is None:
+        full_width = (scan.width if scan else None) or defaults.width_px
+        full_height = (scan.height if scan else None) or defaults.height_px
+        width = None if full_width is None else full_width // factor
+        height = None if full_height is None else full_height // factor
+    scale = this.pixel_scale
+    if scale is None and place.wcs is not None and width is not None:
+        scale = place.wcs.pixel_scale * max(1, round(place.wcs.shape[0] / width))
+    if scale is None:
+        full = (scan.pixel_scale if scan else None) or defaults.pixel_scale
+        scale = None if full is None else full * factor
+    return {"s_xel1": width, "s_xel2": height, "s_pixel_scale": scale}
+
+
+def _rights(scan: Scan | None, exposure: Exposure, collection: Collection) -> tuple[str | None, dt.datetime | None]:
+    """data_rights and obs_release_date, both or neither (OBS-13).
+
+    A public plate is out since it was scanned, or, when that is not known, since it was exposed; a release date of null
+    says proprietary, so a public plate of unknown dates has neither.
+    """
+    if collection.data_rights != "public":
+        return collection.data_rights, None
+    released = (scan.scan_date or scan.made_date) if scan else None
+    if released is None and exposure.t_max is not None:
+        released = _MJD_EPOCH + dt.timedelta(days=math.floor(exposure.t_max) + 1)
+    return ("public", released) if released else (None, None)
+
+
+def _title(bundle: PlateBundle, exposure: Exposure, collection: Collection) -> str:
+    title = f"{collection.obs_collection} plate {bundle.plate.plate_id}"
+    if len(bundle.exposures) > 1:
+        title += f", exposure {exposure.exposure_id}"
+    name = _name(exposure.target_name)
+    return f"{title}, {name}" if name else title
+
+
+def _name(name: str | None) -> str | None:
+    text = (name or "").strip()
+    return None if text.lower() in _NO_NAME else text
+
+
+def _kilobytes(size: int | None) -> int | None:
+    """Kilobytes of 1000 bytes, rounded up."""
+    return None if size is None else -(-size // 1000)
