@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from vo.context import Context
-from vo.dali.routes import base_url, read_parameters
+from vo.dali.routes import base_url, read_parameters, request_url
 from vo.datalink.answer import answer
 
 
@@ -18,8 +18,8 @@ def routes(context: Context) -> list[Route]:
     async def links(request: Request) -> Response:
         parameters = await read_parameters(request, context.settings)
         base = base_url(request, context.settings)
-        told = f"{base}{request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
-        found = await run_in_threadpool(answer, context, parameters, base, told)
+        asked = request_url(request, context.settings)
+        found = await run_in_threadpool(answer, context, parameters, base, asked)
         # The content type is the canonical one whatever Accept says: TOPCAT's Java asks for text/html first.
         return Response(found.body, headers={"Content-Type": found.media_type})
 

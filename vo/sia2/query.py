@@ -22,7 +22,7 @@ POL_STATES = ("I", "Q", "U", "V", "RR", "LL", "RL", "LR", "XX", "YY", "XY", "YX"
 
 DATALINK_TYPE = "application/x-votable+xml;content=datalink"
 
-#: Media types by which people ask for the FITS image behind an exposure's Datalink document.
+#: Media types by which people ask for the FITS image that a row's Datalink document lists.
 FITS_TYPES = frozenset({"image/fits", "application/fits"})
 
 #: Parameter and column of what is compared as one number with intervals.
@@ -134,11 +134,9 @@ def _calibration(text: str) -> int:
 def _format(text: str) -> str:
     """What the client wants to end up with: every row's access_url is a Datalink document, which lists the FITS file.
 
-    A row without a size has no FITS image that anyone could fetch.
+    Size and pixels are those of the FITS file that is #this; a row that has neither has no such file.
     """
     wanted = text.replace(" ", "").lower()
     if wanted in FITS_TYPES:
-        return "access_estsize IS NOT NULL"
-    if wanted == DATALINK_TYPE:
-        return f"access_format = {_quoted(DATALINK_TYPE)}"
-    return f"access_format = {_quoted(text)}"
+        return "(s_xel1 IS NOT NULL OR access_estsize IS NOT NULL)"
+    return f"access_format = {_quoted(DATALINK_TYPE if wanted == DATALINK_TYPE else text)}"

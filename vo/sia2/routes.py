@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from vo.context import Context
-from vo.dali.routes import base_url, read_parameters, stream
+from vo.dali.routes import base_url, read_parameters, request_url, stream
 from vo.sia2.answer import answer
 
 
@@ -18,8 +18,8 @@ def routes(context: Context) -> list[Route]:
     async def query(request: Request) -> Response:
         parameters = await read_parameters(request, context.settings)
         base = base_url(request, context.settings)
-        told = f"{base}{request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
-        found = await run_in_threadpool(answer, context, parameters, base, told)
-        return stream(found.chunks, found.media_type, found.close)
+        asked = request_url(request, context.settings)
+        found = await run_in_threadpool(answer, context, parameters, base, asked)
+        return stream(found.chunks, found.media_type, found.close, on_gone=found.cancel)
 
     return [Route("/sia2/query", query, methods=["GET", "POST"])]
