@@ -70,7 +70,8 @@ def _inspect(folder: Path) -> Binaries | None:
         share = Path(pattern.format(major=named or "-", prefix=folder.parent))
         if not (share / "postgres.bki").is_file():
             continue
-        first = (share / "postgres.bki").open(encoding="utf-8").readline()  # "# PostgreSQL 15"
+        with (share / "postgres.bki").open(encoding="utf-8") as stream:
+            first = stream.readline()  # "# PostgreSQL 15"
         match = re.search(r"(\d+)", first)
         if match is not None:
             return Binaries(folder, int(match[1]), (share / "extension" / "pg_sphere.control").is_file())

@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -304,13 +304,19 @@ class Cluster:
         if pid is None:
             return
         for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):  # fast, immediate, at once
-            os.kill(pid, how)
+            with suppress(ProcessLookupError):
+                os.kill(pid, how)
             deadline = time.monotonic() + _STOP_SECONDS
             while time.monotonic() < deadline:
-                if self._running() is None:
+                if self._has_ended(pid):
                     return
                 time.sleep(0.02)
         LOG.error("the database server %d in %s does not stop", pid, self.folder)
+
+    def _has_ended(self, pid: int) -> bool:
+        if self._server is not None and self._server.pid == pid:
+            return self._server.poll() is not None
+        return not _is_alive(pid)
 
     def _log(self) -> Path:
         return self.folder / "postgres.log"

@@ -9,6 +9,9 @@ from vo.errors import FatalFault, Fault, TimeLimitFault, TransientFault, UsageFa
 LOG = logging.getLogger(__name__)
 
 CANCELED = "57014"
+_INTERNAL = "XX000"
+
+_SHAPE = "a shape is not valid: a polygon needs three corners or more, must not cross itself and not fill a hemisphere"
 
 #: By SQLSTATE: what a query's data or size did wrong, and what to do.
 _USAGE = {
@@ -28,7 +31,7 @@ _USAGE = {
     "2201X": "OFFSET must not be negative",
     "22021": "a text holds a character that the database cannot keep",
     "22023": "an argument of a function is out of its range",
-    "22000": "a shape or interval is not valid: polygons need three corners or more and must not cross themselves",
+    "22000": _SHAPE,
     "21000": "a subquery that stands for one value gave more than one row",
     "42883": "a function or operator does not take values of these types",
     "42804": "values of different types stand where one type is needed",
@@ -58,6 +61,8 @@ def translate(sqlstate: str | None, raw: str, *, seconds: float | None = None, c
         )
     if state in _USAGE:
         return UsageFault(f"the query failed on its data: {_USAGE[state]}")
+    if state == _INTERNAL and "spher" in raw:  # pgSphere's own checks have no code of their own
+        return UsageFault(f"the query failed on its data: {_SHAPE}")
     if state.startswith("22"):
         return UsageFault("the query failed on its data: a value does not fit the function or type it is used with")
     if not state or state.startswith(_TRANSIENT):

@@ -1,8 +1,9 @@
 """Makes the database what the catalogue says: roles, schemas, tables, indexes, TAP_SCHEMA, grants. Repeatable.
 
 The order: ``schema/sql`` files numbered below 100 (as administrator), tables and views of the catalogue, files below
-900 (as owner), TAP_SCHEMA, the remaining files (as administrator). A file, table or view whose definition has not
-changed since it was last made is left alone; ``vo.applied`` remembers digests. All is one transaction.
+900 (as owner), TAP_SCHEMA, the remaining files (as administrator). The administrator's files run each time, since what
+they grant on the database itself is not kept by a copy of it; an owner's file, a table or a view whose definition
+has not changed since it was last made is left alone (``vo.applied`` remembers digests). All is one transaction.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def _initialise(
 ) -> None:
     for number, paths in files.items():
         if number < _FIRST_OF_OWNER:
-            _run_files(connection, paths)
+            _run_files(connection, paths, always=True)
     if database.is_private:
         connection.execute(f"ALTER ROLE {SERVICE} LOGIN")
         connection.execute(f"ALTER ROLE {QUERY} LOGIN")
@@ -99,8 +100,7 @@ def _files(folder: Path) -> dict[int, list[Path]]:
 def _run_files(connection: Connection[TupleRow], paths: Iterable[Path], *, always: bool = False) -> None:
     for path in paths:
         text = path.read_text(encoding="utf-8")
-        first = connection.execute("SELECT to_regclass('vo.applied')").fetchone() == (None,)
-        if not always and not first and _is_applied(connection, path.name, text):
+        if not always and _is_applied(connection, path.name, text):
             continue
         _execute(connection, text)
         _applied(connection, path.name, text)

@@ -1,0 +1,191 @@
+"""Fixtures that every test may ask for: settings, the database, databases of one's own."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from vo.db.cluster import Cluster
+from vo.db.connect import Database, external, private
+from vo.db.migrate import initialise
+from vo.errors import OperatorFault
+from vo.metadata.collection import Collection, list_collections, load_collection
+from vo.metadata.felis import load_catalogue
+from vo.metadata.fields import Catalogue
+from vo.settings import Settings
+
+pytest_plugins = ["serving"]
+
+#: Tests need no durability.
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
+_DOCKERFILE = Path(__file__).parent.parent / "docker" / "Dockerfile.db"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the golden files anew from what tests produce")
+
+
+@pytest.fixture(scope="session")
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Iterator[Path]:
+    # Not pytest's tmp_path: as root that is closed to the user PostgreSQL runs as.
+    folder = Path(tempfile.mkdtemp(prefix="vo-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def settings(data_dir: Path) -> Settings:
+    """Settings of the shipped schema and collections, with a data folder of their own."""
+    return Settings(data_dir=data_dir, dsn=None, query_dsn=None, _env_file=None)
+
+
+@pytest.fixture(scope="session")
+def collections(settings: Settings) -> tuple[Collection, ...]:
+    """Every collection that is shipped."""
+    return tuple(load_collection(settings, name) for name in list_collections(settings))
+
+
+@pytest.fixture(scope="session")
+def catalogue(settings: Settings, collections: tuple[Collection, ...]) -> Catalogue:
+    return load_catalogue(settings, collections)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server for tests: ``open(name)`` gives the handle of one of its databases."""
+
+    admin_dsn: str
+    open: Callable[[str], Database]
+
+    def create(self, name: str, template: str | None = None) -> None:
+        source = f' TEMPLATE "{template}"' if template else ""
+        self._run(f'CREATE DATABASE "{name}"{source}')
+
+    def drop(self, name: str) -> None:
+        self._run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def _run(self, statement: str) -> None:
+        with psycopg.connect(self.admin_dsn, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def postgres(settings: Settings, data_dir: Path) -> Iterator[Server]:
+    """PostgreSQL with pgSphere: that of VO_TEST_DSN (a superuser's), else a container, else a private cluster."""
+    given = os.environ.get("VO_TEST_DSN")
+    with contextlib.ExitStack() as stack:
+        if given:
+            yield _server_at(given, settings)
+            return
+        container = _container(stack)
+        if container:
+            yield _server_at(container, settings)
+            return
+        try:
+            cluster = stack.enter_context(Cluster(data_dir, _FAST))
+        except OperatorFault as fault:
+            pytest.skip(f"no database for tests (no VO_TEST_DSN, no Docker, no private cluster): {fault.text}")
+        atexit.register(cluster.stop)  # also when the run is broken off
+        yield Server(cluster.dsn(database="postgres"), lambda name: private(cluster, settings, name))
+
+
+def _server_at(dsn: str, settings: Settings) -> Server:
+    """A server elsewhere: databases of our own beside the one named; vo_query gets a password to log in with."""
+
+    def open_(name: str) -> Database:
+        own = make_conninfo(dsn, dbname=name)
+        with psycopg.connect(own, autocommit=True) as connection:
+            connection.execute(
+                "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'vo_query') THEN "
+                "CREATE ROLE vo_query; END IF; END $$"
+            )
+            connection.execute("ALTER ROLE vo_query LOGIN PASSWORD 'vo_query'")
+        query = make_conninfo(own, user="vo_query", password="vo_query")  # noqa: S106 - a test's own role
+        return external(settings.model_copy(update={"dsn": own, "query_dsn": query}))
+
+    return Server(make_conninfo(dsn, dbname=conninfo_to_dict(dsn).get("dbname") or "postgres"), open_)
+
+
+def _container(stack: contextlib.ExitStack) -> str | None:
+    """The DSN of a pgSphere container, None when Docker does not answer."""
+    if not _DOCKERFILE.is_file() or not _docker_answers():
+        return None
+    from testcontainers.core.image import DockerImage
+    from testcontainers.postgres import PostgresContainer
+
+    image = stack.enter_context(DockerImage(path=_DOCKERFILE.parent, dockerfile_path=_DOCKERFILE.name))
+    started = stack.enter_context(PostgresContainer(str(image), driver=None))
+    return str(started.get_connection_url(driver=None))
+
+
+def _docker_answers() -> bool:
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if not host.startswith("unix://"):
+        return True
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(host.removeprefix("unix://"))
+        except OSError:
+            return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Server, catalogue: Catalogue) -> Iterator[str]:
+    """Name of an initialised, empty database to copy; nobody may stay connected to it."""
+    name = f"vo_template_{os.getpid()}"
+    postgres.create(name)
+    database = postgres.open(name)
+    initialise(database, catalogue)
+    database.close()
+    yield name
+    postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def database(postgres: Server, template: str, catalogue: Catalogue) -> Iterator[Database]:
+    """An initialised database that tests share; whoever loads data of their own takes fresh_database."""
+    yield from _fresh(postgres, template, catalogue, f"vo_shared_{os.getpid()}")
+
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def fresh_database(postgres: Server, template: str, catalogue: Catalogue) -> Iterator[Callable[[], Database]]:
+    """Make initialised, empty databases of one's own: each call gives another; all go with the module."""
+    with contextlib.ExitStack() as stack:
+
+        def make() -> Database:
+            name = f"vo_own_{os.getpid()}_{next(_NUMBERS)}"
+            making = contextlib.contextmanager(_fresh)(postgres, template, catalogue, name)
+            return stack.enter_context(making)
+
+        yield make
+
+
+def _fresh(server: Server, template: str, catalogue: Catalogue, name: str) -> Iterator[Database]:
+    server.create(name, template)
+    database = server.open(name)
+    initialise(database, catalogue)  # a copy has the tables but not the grants on the database itself
+    yield database
+    database.close()
+    server.drop(name)
