@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from astropy.io import fits
 
@@ -22,7 +23,7 @@ _STRING_VALUE = re.compile(r"\s*'((?:[^']|'')*)'")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([EeDd][+-]?\d+)?")
 
 Value = str | float | int | bool | None
-AnyHeader = fits.Header | str | bytes | Mapping[str, object]
+AnyHeader: TypeAlias = fits.Header | str | bytes | Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def read_cards(header: AnyHeader) -> Cards:
     """The cards of a header given as astropy Header, mapping of values, or text.
 
     Text is either cards of 80 characters without separators, or lines (which may be shorter than 80); bytes are
-    the same in ASCII. Lines longer than a card are cut when only a comment or blanks are lost; WAT strings are split anew.
+    the same in ASCII. Lines longer than a card are cut, and told; WAT strings are split anew.
     """
     if isinstance(header, fits.Header):
         return _from_astropy(header)

@@ -1,8 +1,8 @@
 """Pixels to sky and back for one system of cards: wcslib through astropy, and what wcslib leaves to us.
 
 wcslib does projections, linear parts and the distortions SIP, TPV and DSS. Ours are the surfaces of TNX and ZPX (see
-:mod:`vo.pixels.iraf`) and the inverse of every distortion: wcslib's own inverse needs other coefficients than the forward
-one (SIP's AP, BP), or raises where it does not converge; ours answers NaN there.
+:mod:`vo.pixels.iraf`) and the inverse of every distortion: wcslib's raises for all points where one does not converge,
+ours answers NaN for that one.
 """
 
 from __future__ import annotations
@@ -22,9 +22,6 @@ from vo.pixels.select import IncompleteError, Selection
 
 Array = NDArray[np.float64]
 
-_UNDISTORTED = frozenset(
-    "AZP SZP TAN STG SIN ARC ZPN ZEA AIR CYP CEA CAR MER SFL PAR MOL AIT COP COE COD COO BON PCO NCP GLS".split()
-)
 #: Newton steps of the inverse, and when it has arrived (pixels).
 _STEPS, _ARRIVED = 30, 1e-7
 #: Step of the finite differences (pixels).
@@ -150,7 +147,8 @@ def _corrected(own: iraf.Surface | None, base: Array, xi: Array, eta: Array) -> 
 
 def _good(values: Any, status: Any) -> Array:
     """Values (n, 2) with NaN where wcslib says that there is no such place."""
-    return np.where((np.asarray(status) == 0)[:, None], np.asarray(values, dtype=np.float64), np.nan)
+    good = np.asarray(status, dtype=np.int64) == 0
+    return np.where(good.reshape(-1, 1), np.asarray(values, dtype=np.float64), np.nan)
 
 
 def _prepared(
@@ -179,7 +177,7 @@ def _prepared(
 
 
 def _plane(full: Any) -> Any:
-    """wcslib's structure for the projection alone: its pixels are intermediate world coordinates in degrees."""
+    """Make wcslib's structure for the projection alone: its pixels are intermediate world coordinates in degrees."""
     plane = Wcsprm(naxis=2)
     order = [full.lng, full.lat]
     names = [full.ctype[axis][:8] for axis in order]

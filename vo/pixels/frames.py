@@ -29,7 +29,8 @@ Array = NDArray[np.float64]
 class Frame:
     """A celestial frame by its FITS name: RADESYS for equatorial axes, else the axis type (GLON, ELON, SLON).
 
-    ``equinox`` is in years (Besselian for FK4); ``mjd`` the time of observation, which FK4 needs because it rotates slowly.
+    ``equinox`` is in years (Besselian for FK4); ``mjd`` the time of observation, which FK4
+    needs because it rotates slowly.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """World coordinate systems of plate images: reading them from headers, pixels to sky and back.
 
 FITS WCS papers I (Greisen & Calabretta 2002) and II (Calabretta & Greisen 2002), and the conventions that plates come
-with: SIP, TPV, TNX, ZPX and the Digitized Sky Survey's plate polynomial. The sky is ICRS in degrees, whatever the header's
-frame; pixels count from 0, with integers in the middle of pixels, x along NAXIS1.
+with: SIP, TPV, TNX, ZPX and the Digitized Sky Survey's plate polynomial. The sky is ICRS in degrees, whatever the
+header's frame; pixels count from 0, with integers in the middle of pixels, x along NAXIS1.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ImageWCS:
     """One solution: the celestial coordinate system of one image.
 
     ``key`` is its alternate letter (" " for the untagged one), ``kind`` DSS, SIP, TPV, TNX, ZPX or the projection's
-    letters (TAN, ...), ``shape`` (width, height) in pixels. ``images`` are its cards, ``repairs`` what was mended in them.
+    letters (TAN, ...), ``shape`` (width, height) in pixels. ``images`` are its cards, ``repairs`` what was mended.
     """
 
     key: str
@@ -83,7 +83,8 @@ class ImageWCS:
         east = np.array([-np.sin(ra0), np.cos(ra0), 0.0])
         north = np.array([-np.sin(dec0) * np.cos(ra0), -np.sin(dec0) * np.sin(ra0), np.cos(dec0)])
         along = np.stack([vectors[0] - vectors[1], vectors[2] - vectors[3]], axis=1)
-        return np.degrees(np.stack([east, north]) @ along)
+        derivatives: Array = np.degrees(np.stack([east, north]) @ along)
+        return derivatives
 
     @property
     def pixel_scale(self) -> float:
@@ -186,7 +187,7 @@ def relettered(images: Sequence[str], old: str, new: str) -> tuple[str, ...]:
     out = []
     for image in images:
         name = image[:8].strip()
-        if old != " " and name.endswith(old) and name not in ("NAXIS",):
+        if old != " " and name.endswith(old) and name != "NAXIS":
             name = name[:-1]
         elif old != " " or not lettered(name):
             out.append(image)
