@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vo.db.records import Exposure, Plate, PlateBundle, Product, Scan, Solution
 from vo.errors import UsageFault
@@ -113,10 +113,13 @@ def _place(bundle: PlateBundle, exposure: Exposure, collection: Collection, sett
     try:
         wcs = load_solution(solution.header, solution.wcs_key, (solution.width, solution.height))
         outline = footprints.from_solution(wcs, settings.footprint_tolerance)
+        reason = footprints.problem(outline)
     except UsageFault as fault:
-        nominal = _nominal(bundle.plate, exposure, collection)
-        return _Place(None, None, nominal.footprint, nominal.origin, ("footprint refused", fault.text))
-    return _Place(solution, wcs, outline, "solution")
+        wcs, reason = None, fault.text
+    if reason is None:
+        return _Place(solution, wcs, outline, "solution")
+    nominal = _nominal(bundle.plate, exposure, collection)
+    return replace(nominal, solution=solution, wcs=wcs, note=("footprint refused", f"solution {solution.solution_id}: {reason}"))
 
 
 def _nominal(plate: Plate, exposure: Exposure, collection: Collection) -> _Place:
@@ -135,15 +138,14 @@ def _nominal(plate: Plate, exposure: Exposure, collection: Collection) -> _Place
         ]
         return _Place(None, None, None, None, ("no footprint", f"{', '.join(missing)} not known"))
     rotation = exposure.rotation_deg if exposure.rotation_deg is not None else rule.orientation_deg
-    try:
-        if rule.shape == "circle":
-            outline = footprints.nominal_circle(exposure.ra, exposure.dec, width * scale / 7200.0)
-        else:
-            outline = footprints.nominal_rectangle(
-                exposure.ra, exposure.dec, width_mm=width, height_mm=height, plate_scale=scale, rotation_deg=rotation
-            )
-    except UsageFault as fault:
-        return _Place(None, None, None, None, ("footprint refused", fault.text))
+    wide, high = (footprints.size_on_sky(side, scale) for side in (width, height))
+    if rule.shape == "circle":
+        outline = footprints.circle(exposure.ra, exposure.dec, wide / 2.0)
+    else:
+        outline = footprints.nominal(exposure.ra, exposure.dec, wide, high, rotation)
+    reason = footprints.problem(outline)
+    if reason is not None:
+        return _Place(None, None, None, None, ("footprint refused", reason))
     return _Place(None, None, outline, "nominal")
 
 
@@ -174,9 +176,9 @@ def _common(bundle: PlateBundle, exposure: Exposure, collection: Collection, pla
         "observer": exposure.observer,
         "s_ra": outline.centre[0] if outline else None,
         "s_dec": outline.centre[1] if outline else None,
-        "s_fov": 2.0 * outline.radius if outline else None,
-        "s_region": outline.pgsphere if outline else None,
-        "s_region_text": outline.text if outline else None,
+        "s_fov": outline.fov if outline else None,
+        "s_region": outline.spoly() if outline else None,
+        "s_region_text": outline.stc() if outline else None,
         "s_calib_status": None if outline is None else ("calibrated" if calibrated else "uncalibrated"),
         "s_stat_error": defaults.s_stat_error if outline and position == "logbook" else None,
         "position_origin": position,

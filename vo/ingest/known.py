@@ -1,0 +1,72 @@
+"""Lists of exposures over what files have told before: a logbook's word does not undo a solution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from vo.db.archive import read_bundles
+from vo.db.records import Exposure, PlateBundle, Product
+
+_KNOWN = """
+SELECT DISTINCT plate_id FROM (
+    SELECT plate_id FROM archive.solution WHERE collection = %(collection)s AND plate_id = ANY(%(plates)s)
+    UNION ALL
+    SELECT plate_id FROM archive.product
+    WHERE collection = %(collection)s AND plate_id = ANY(%(plates)s) AND location IS NOT NULL
+) AS known
+"""
+
+
+def keep_known(
+    connection: Connection[TupleRow], collection: str, bundles: Sequence[PlateBundle]
+) -> Iterator[PlateBundle]:
+    """The bundles, with what the archive knows better and they do not bring themselves.
+
+    An exposure that a list gives by its logged position keeps place and scan of the solution that the archive matches with
+    it; a plate of a list keeps emulsion, filter and the like from its files; a file that is held stays held.
+    """
+    names = [bundle.plate.plate_id for bundle in bundles]
+    found = connection.execute(_KNOWN, {"collection": collection, "plates": names}).fetchall()
+    known = {one.plate.plate_id: one for one in read_bundles(connection, [(collection, name) for (name,) in found])}
+    for bundle in bundles:
+        archived = known.get(bundle.plate.plate_id)
+        yield bundle if archived is None else _kept(bundle, archived)
+
+
+def _kept(bundle: PlateBundle, archived: PlateBundle) -> PlateBundle:
+    products = tuple(_held(product, archived) for product in bundle.products)
+    if bundle.solutions:
+        return replace(bundle, products=products)
+    empty = {
+        one.name: getattr(archived.plate, one.name)
+        for one in fields(bundle.plate)
+        if getattr(bundle.plate, one.name) is None
+    }
+    exposures = tuple(_placed(exposure, archived) for exposure in bundle.exposures)
+    return replace(bundle, plate=replace(bundle.plate, **empty), exposures=exposures, products=products)
+
+
+def _held(product: Product, archived: PlateBundle) -> Product:
+    if product.location is not None:
+        return product
+    same = (one for one in archived.products if one.product_id == product.product_id and one.location is not None)
+    return next(same, product)
+
+
+def _placed(exposure: Exposure, archived: PlateBundle) -> Exposure:
+    before = next((one for one in archived.exposures if one.exposure_id == exposure.exposure_id), None)
+    matched = any(one.is_current and one.exposure_id == exposure.exposure_id for one in archived.solutions)
+    if before is None or not matched:
+        return exposure
+    return replace(
+        exposure,
+        ra=before.ra,
+        dec=before.dec,
+        position_origin=before.position_origin,
+        scan_id=before.scan_id,
+        has_imaging=before.has_imaging,
+    )
