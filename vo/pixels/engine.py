@@ -109,7 +109,7 @@ class Engine:
         """Plane coordinates and their derivatives [n, plane axis, pixel axis]."""
         shifts = np.array([[0.0, 0.0], [_DIFFERENCE, 0.0], [0.0, _DIFFERENCE]])
         values = self.to_plane((pixels[None] + shifts[:, None]).reshape(-1, 2)).reshape(3, -1, 2)
-        jacobian = np.stack([(values[1] - values[0]), (values[2] - values[0])], axis=2) / _DIFFERENCE
+        jacobian: Array = np.stack([values[1] - values[0], values[2] - values[0]], axis=2) / _DIFFERENCE
         return values[0], jacobian
 
 
@@ -147,8 +147,8 @@ def _corrected(own: iraf.Surface | None, base: Array, xi: Array, eta: Array) -> 
 
 def _good(values: Any, status: Any) -> Array:
     """Values (n, 2) with NaN where wcslib says that there is no such place."""
-    good = np.asarray(status, dtype=np.int64) == 0
-    return np.where(good.reshape(-1, 1), np.asarray(values, dtype=np.float64), np.nan)
+    bad = np.asarray(status, dtype=np.bool_).reshape(-1, 1)
+    return np.where(~bad, np.asarray(values, dtype=np.float64), np.nan)
 
 
 def _prepared(

@@ -1,4 +1,4 @@
-"""Where the images of a FITS file lie and how to read a part of one: stored numbers, as they are, and no more than needed.
+"""Where the images of a FITS file lie, and reading a part of one: the stored numbers, and no more than needed.
 
 Plain images are read through a memory map, gzipped files as a stream, tile-compressed images by tile (astropy).
 Nothing is scaled: BSCALE, BZERO and BLANK stay cards, so pixels and BITPIX of a part equal those of the whole.
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 from astropy.io import fits
@@ -35,9 +35,9 @@ _MOST_HEADER_BLOCKS = 2000
 class ImageHDU:
     """One image of a FITS file.
 
-    ``shape`` is (width, height), ``planes`` the lengths of NAXIS3 and further axes, ``cards`` the header as it stands in
-    the file (a compressed image's is that of its table). ``offset`` is where the pixels begin, ``compression`` ZCMPTYPE,
-    None when there is none; ``tile_height`` the rows of one tile.
+    ``shape`` is (width, height), ``planes`` the lengths of NAXIS3 and further axes, ``cards`` the header as it stands
+    in the file (a compressed image's is that of its table). ``offset`` is where the pixels begin, ``compression``
+    ZCMPTYPE, None when there is none; ``tile_height`` the rows of one tile.
     """
 
     index: int
@@ -158,7 +158,7 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
     if isinstance(source, Path):
         if _is_gzip_path(source):
             with gzip.open(source, "rb") as unzipped:
-                yield unzipped  # type: ignore[misc]  a GzipFile is a BinaryIO in all that is used here
+                yield cast("BinaryIO", unzipped)  # in all that is used here
         else:
             with source.open("rb") as file:
                 yield file
@@ -167,7 +167,8 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
     zipped = source.read(2) == b"\x1f\x8b"
     source.seek(0)
     if zipped:
-        yield gzip.GzipFile(fileobj=source, mode="rb")  # type: ignore[misc]  as above
+        with gzip.GzipFile(fileobj=source, mode="rb") as unzipped:
+            yield cast("BinaryIO", unzipped)
     else:
         yield source
 

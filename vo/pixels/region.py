@@ -1,9 +1,9 @@
 """Which pixels of an image show a shape on the sky: the smallest box around their overlap.
 
-The overlap of shape and image is bounded by pieces of the shape's rim inside the image and pieces of the image's edge inside
-the shape. So the box comes from the rim, followed through the solution onto pixels and clipped to the image, and from the
-corners inside the shape. What cannot be followed backwards (the far side of a TAN) is not on the image; and a grid
-of pixels looked up forwards, on the sky, catches whatever the way back may have missed.
+The overlap of shape and image is bounded by pieces of the shape's rim inside the image and pieces of the image's edge
+inside the shape. So the box comes from the rim, followed through the solution onto pixels and clipped to the image, and
+from the corners inside the shape. What cannot be followed backwards (the far side of a TAN) is not on the image; and a
+grid of pixels looked up forwards, on the sky, catches whatever the way back may have missed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo.dali.shapes import Circle, Polygon, Range, Shape
+from vo.errors import UsageFault
 from vo.pixels.frames import lonlat, unit
 from vo.pixels.read import Box
 from vo.pixels.wcs import ImageWCS
@@ -92,8 +93,6 @@ def _middle(corners: Array) -> Array:
         if length > 0.0 and float((corners @ middle).min()) > 1e-9 * length:
             return np.asarray(middle / length)
         middle = middle / (length or 1.0) + corners[int((corners @ middle).argmin())]  # the perceptron's step
-    from vo.errors import UsageFault
-
     raise UsageFault("the polygon spans a hemisphere or more; ask for a smaller one")
 
 
@@ -117,13 +116,17 @@ def _rims(shape: Shape) -> list[tuple[Rim, Array]]:
 def _range_rims(shape: Range) -> list[tuple[Rim, Array]]:
     lon = np.linspace(shape.lon_min, shape.lon_max, _FIRST + 1)
     lat = np.linspace(shape.lat_min, shape.lat_max, _FIRST + 1)
-    parallels: list[tuple[Rim, Array]] = [
-        (lambda t, at=at: unit(t, np.full_like(t, at)), lon) for at in (shape.lat_min, shape.lat_max)
-    ]
-    meridians: list[tuple[Rim, Array]] = [
-        (lambda t, at=at: unit(np.full_like(t, at), t), lat) for at in (shape.lon_min, shape.lon_max)
-    ]
+    parallels = [(_parallel(at), lon) for at in (shape.lat_min, shape.lat_max)]
+    meridians = [(_meridian(at), lat) for at in (shape.lon_min, shape.lon_max)]
     return [*parallels, *meridians]
+
+
+def _parallel(lat: float) -> Rim:
+    return lambda lon: unit(lon, np.full_like(lon, lat))
+
+
+def _meridian(lon: float) -> Rim:
+    return lambda lat: unit(np.full_like(lat, lon), lat)
 
 
 def _small_circle(out: Array, radius: float) -> Rim:

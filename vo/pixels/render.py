@@ -50,7 +50,8 @@ def bin_image(data: Pixels, factor: int) -> Pixels:
     means = whole.mean(axis=(1, 3), dtype=np.float64)
     if np.issubdtype(data.dtype, np.integer):
         means = np.rint(means)
-    return means.astype(data.dtype)
+    binned: Pixels = means.astype(data.dtype)
+    return binned
 
 
 def write_jpeg(path: Path, data: Pixels, max_size: int | None = None) -> None:
@@ -74,4 +75,5 @@ def _stretched(data: Pixels) -> NDArray[np.uint8]:
         return np.zeros(data.shape, dtype=np.uint8)
     low, high = np.percentile(known, [_BLACK, _WHITE])
     scaled = (np.asarray(data, dtype=np.float32)[::-1] - low) * (255.0 / ((high - low) or 1.0))
-    return np.clip(np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0), 0.0, 255.0).astype(np.uint8)
+    grey = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0), 0.0, 255.0)
+    return np.asarray(grey, dtype=np.uint8)

@@ -13,8 +13,8 @@ _SIP = re.compile(r"(?:A|B|AP|BP)_(\d)_(\d)")
 def rescaled(images: Iterable[str], factor: float) -> tuple[str, ...]:
     """The cards on a grid whose pixels are ``factor`` times as long.
 
-    With pixels counted from 1, p' = (p - 0.5) / factor + 0.5. TPV, TNX and ZPX act on intermediate world coordinates and
-    stay; SIP's coefficients act on pixels; a DSS plate polynomial on mm, which the pixel size leads to.
+    With pixels counted from 1, p' = (p - 0.5) / factor + 0.5. TPV, TNX and ZPX act on intermediate world coordinates
+    and stay; SIP's coefficients act on pixels; a DSS plate polynomial on mm, which the pixel size leads to.
     """
     return tuple(_rescaled(image, factor) for image in images)
 

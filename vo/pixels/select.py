@@ -21,7 +21,7 @@ _LINEAR = re.compile(
 _OLD = ("RADECSYS", "EPOCH")  # the untagged system's only
 _SIP = re.compile(r"(A|B|AP|BP)_(ORDER|DMAX|\d_\d)")
 _WAT = re.compile(r"WAT[0-9]_\d{3}")
-_DSS = re.compile(r"PLTRA[HMS]|PLTDEC(SN|[DMS])|PPO[1-6]|[XY]PIXELSZ|CNPIX[12]|AMD[XY]\d{1,2}|PLTSCALE")
+_DSS = re.compile(r"PLTRA[HMS]|PLTDEC(SN|[DMS])|PPO[1-6]|[XY]PIXELSZ|CNPIX[12]|AMD[XY]\d{1,2}")
 _TABLES = re.compile(r"(CPDIS|CQDIS|D2IMDIS)[1-9][A-Z]?")
 #: Without these there is no plate polynomial.
 _DSS_NEEDS = (
