@@ -8,8 +8,12 @@ stars fall where a reader of the header finds them.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+from astropy.io import fits
 
 from vo.demo.plates import Pointing, RenderedPlate
+from vo.pixels.wcs import ImageWCS
 
 Value = str | float | int | bool
 Card = tuple[str, Value, str]
@@ -113,3 +117,26 @@ def header_cards(plate: RenderedPlate, *, solved: bool) -> list[Card]:
     for key, pointing in zip(KEYS, plate.pointings, strict=False):
         cards += wcs_cards(plate, pointing, key)
     return cards
+
+
+def header(plate: RenderedPlate, *, solved: bool) -> fits.Header:
+    """The scan's header as FITS has it, with the image's size and, when ``solved``, its solutions."""
+    made = fits.Header()
+    made["NAXIS"] = 2
+    made["NAXIS1"] = plate.width
+    made["NAXIS2"] = plate.height
+    for keyword, value, comment in header_cards(plate, solved=solved):
+        made[keyword] = (value, comment)
+    made.add_comment("SYNTHETIC: made by vo demo, of no use for science.")
+    return made
+
+
+def binned_header(plate: RenderedPlate, solutions: Sequence[ImageWCS], factor: int) -> fits.Header:
+    """The header of the scan's mean over ``factor`` x ``factor`` pixels, with ``solutions`` on the coarser grid."""
+    made = header(plate, solved=False)
+    made["NAXIS1"], made["NAXIS2"] = plate.width // factor, plate.height // factor
+    made["BINNING"] = (factor, "scan pixels along each axis of one pixel here")
+    for solution in solutions if plate.solved else ():
+        solved = fits.Header.fromstring(solution.binned(factor).header_text(), sep="\n")
+        made.extend(card for card in solved.cards if card.keyword not in made)
+    return made

@@ -9,12 +9,12 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from vo.db.records import Exposure, Plate, PlateBundle, Product, Scan
 from vo.demo.series import SERIES, Series
+from vo.obscore.identifiers import publisher_did
 
 SEED = 19411207
 PLATE_COUNT = 1860
@@ -32,17 +32,6 @@ TARGETS = (
     ("Coma cluster", 194.95, 27.98), ("omega Cen", 201.70, -47.48), ("M 13", 250.42, 36.46), ("T CrB", 239.88, 25.92),
     ("Galactic centre", 266.42, -29.01), ("Vega", 279.23, 38.78), ("61 Cyg", 316.72, 38.75), ("RX And", 16.15, 41.30),
 )  # fmt: skip  # a table is read by its columns
-
-
-@dataclass(frozen=True, slots=True)
-class Identifier:
-    """How this collection names its exposures: ``ivo://<authority>/demo?<plate>/<exposure>``."""
-
-    authority: str
-
-    def did(self, plate_id: str, exposure_id: str) -> str:
-        """The publisher DID of an exposure."""
-        return f"ivo://{self.authority}/{COLLECTION}?{plate_id}/{exposure_id}"
 
 
 def mjd(moment: dt.datetime) -> float:
@@ -77,10 +66,10 @@ def logged_plates(authority: str) -> Iterator[PlateBundle]:
     draw = np.random.Generator(np.random.PCG64(SEED))
     for series in SERIES.values():
         for number in range(1, round(series.share * PLATE_COUNT) + 1):
-            yield _plate(draw, series, number, Identifier(authority))
+            yield _plate(draw, series, number, authority)
 
 
-def _plate(draw: np.random.Generator, series: Series, number: int, names: Identifier) -> PlateBundle:
+def _plate(draw: np.random.Generator, series: Series, number: int, authority: str) -> PlateBundle:
     plate_id = f"{series.code}{number:05d}"
     scanned = draw.random() < 0.8
     scans: tuple[Scan, ...] = ()
@@ -92,7 +81,7 @@ def _plate(draw: np.random.Generator, series: Series, number: int, names: Identi
     return PlateBundle(
         plate=archive_plate(plate_id, str(number), series, "SYNTHETIC: a line of an invented logbook."),
         scans=scans,
-        exposures=tuple(_exposures(draw, series, plate_id, scan_id, names)),
+        exposures=tuple(_exposures(draw, series, plate_id, scan_id, authority)),
         products=products,
     )
 
@@ -118,7 +107,7 @@ def _scan(series: Series, plate_id: str) -> tuple[Scan, Product]:
 
 
 def _exposures(
-    draw: np.random.Generator, series: Series, plate_id: str, scan_id: str | None, names: Identifier
+    draw: np.random.Generator, series: Series, plate_id: str, scan_id: str | None, authority: str
 ) -> Iterator[Exposure]:
     """One exposure, seldom two or three, of one field."""
     target, ra, dec = _field(draw, series)
@@ -134,7 +123,7 @@ def _exposures(
             collection=COLLECTION,
             plate_id=plate_id,
             exposure_id=str(number),
-            publisher_did=names.did(plate_id, str(number)),
+            publisher_did=publisher_did(authority, COLLECTION, plate_id, str(number)),
             exposure_number=number,
             origin="logged",
             ra=None if unknown_place else ra,

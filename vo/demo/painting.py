@@ -41,7 +41,8 @@ def paint(plate: RenderedPlate, solutions: tuple[ImageWCS, ...]) -> NDArray[np.i
     frame[border:-border, border:-border] = False
     density[frame] = GLASS
     _words(density, plate, border)
-    return np.clip(density, 0, 32767).astype(np.int16)
+    scan: NDArray[np.int16] = np.clip(density, 0, 32767).astype(np.int16)
+    return scan
 
 
 def _vignette(plate: RenderedPlate) -> Density:

@@ -6,6 +6,7 @@ resources/demo/README.md lists them for people.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -74,7 +75,7 @@ class RenderedPlate:
     def field_radius(self) -> float:
         """Radius in degrees within which everything on the plate lies, for one pointing."""
         width, height = self.series.width_mm, self.series.height_mm
-        return 0.55 * (width**2 + height**2) ** 0.5 * self.series.plate_scale / 3600.0
+        return 0.55 * math.hypot(width, height) * self.series.plate_scale / 3600.0
 
 
 def _utc(year: int, month: int, day: int, hour: int, minute: int) -> dt.datetime:

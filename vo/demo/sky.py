@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SEED = 18850101
-COUNT = 1_500_000
-FAINTEST = 15.0
+COUNT = 2_500_000
+FAINTEST = 15.5
 
 #: Star counts grow tenfold per 1/SLOPE magnitudes; 0.6 would be a sky without dust or edge.
 SLOPE = 0.45

@@ -1,0 +1,347 @@
+"""The command ``vo``: thin, it calls the packages and shows what they say.
+
+A fault is one line on standard error and status 1; anything else that goes wrong is a bug and shows its traceback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+import vo
+from vo.adql import compile_query
+from vo.app import make_context, make_server
+from vo.db.connect import Database, open_database
+from vo.db.migrate import initialise, initialised_collections
+from vo.demo import load_demo
+from vo.errors import Fault, OperatorFault
+from vo.ingest.load import ingest
+from vo.ingest.series import load_series
+from vo.ingest.show import progress_bar, summary_table
+from vo.metadata.collection import Collection, load_collection
+from vo.metadata.felis import load_catalogue
+from vo.settings import Settings
+
+_OUT = Console(highlight=False)
+_ERR = Console(stderr=True, highlight=False)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+app = typer.Typer(
+    name="vo",
+    help="Publish archives of photographic plates to the Virtual Observatory.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes any free one.", min=0, max=65535)]
+_Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+_Data = Annotated[Path | None, typer.Option(help="Folder of the private database and of made files.")]
+
+
+class _Stop(BaseException):
+    """Ctrl-C, SIGTERM or a closed terminal: leave in good order, with status 0."""
+
+
+def main() -> None:
+    """Run the command line: the entry point ``vo``."""
+    try:
+        app()
+    except Fault as fault:
+        _ERR.print(f"[bold red]vo:[/] [red]{_escape(fault.text)}[/]", soft_wrap=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`vo adql ... | head`); Python must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    if version:
+        _OUT.print(f"vo-plates {vo.__version__}")
+        raise typer.Exit
+    handler = RichHandler(console=_ERR, show_path=False, log_time_format="%H:%M:%S")
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s", handlers=[handler])
+
+
+@app.command()
+def demo(port: _Port = None, data: _Data = None, host: _Host = None) -> None:
+    """Serve the synthetic demo collection from a private database.
+
+    Makes what is missing (database, some 2,000 exposures, a dozen plates with files) and keeps it for the next time.
+
+    Example: vo demo --port 8081 --data /tmp/vo-demo
+    """
+    # Synthetic plates never go into an operator's own database.
+    settings = _settings(port=port, data_dir=data, host=host).model_copy(update={"dsn": None, "query_dsn": None})
+    with _stoppable(), contextlib.ExitStack() as stack:
+        server, listener = make_server(settings)
+        stack.enter_context(listener)
+        stack.enter_context(_alone(settings.data_dir))
+        _ERR.print(
+            f"Preparing the demo in {_escape(str(settings.data_dir))} (the first time takes about half a minute)"
+        )
+        database = stack.enter_context(open_database(settings))
+        _publish(settings, database, ("demo",))
+        with progress_bar("demo", _ERR) as progress:
+            load_demo(database, settings, progress)
+        _show_demo(_address(settings, listener.getsockname()[1]), settings.data_dir)
+        server.run(sockets=[listener])
+
+
+@app.command()
+def init(
+    collections: Annotated[list[str] | None, typer.Argument(help="Collections to publish from now on.")] = None,
+    data: _Data = None,
+) -> None:
+    """Make or upgrade the database: roles, schemas, tables, indexes, TAP_SCHEMA.
+
+    Without names it upgrades what is there. Repeatable; data stay.
+
+    Example: vo init dasch poss1
+    """
+    settings = _settings(data_dir=data)
+    with _stoppable(), open_database(settings) as database:
+        published = _publish(settings, database, tuple(collections or ()))
+        for collection in published:
+            _OUT.print(f"{collection.name}: {_escape(collection.title)}")
+        if not published:
+            _OUT.print("The database is ready. No collection is published yet: vo init <collection>")
+
+
+@app.command("ingest")
+def ingest_sources(
+    collection: Annotated[str, typer.Argument(help="The collection: a folder in resources.")],
+    sources: Annotated[list[Path], typer.Argument(help="Exposure lists, header collections, FITS files or folders.")],
+    data: _Data = None,
+) -> None:
+    """Load the metadata of plates: exposure lists, FITS headers.
+
+    Each source is loaded whole or not at all; the same source again changes nothing. A report file
+    names every row that was repaired or refused. Status 1 when a source failed.
+
+    Example: vo ingest dasch exposures.ecsv
+    """
+    settings = _settings(data_dir=data)
+    known = load_collection(settings, collection)
+    with _stoppable(), open_database(settings) as database:
+        _publish(settings, database, (collection,))
+        results = [_ingest_one(settings, database, known, source) for source in sources]
+    if not all(results):
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(collection: Annotated[str, typer.Argument(help="The collection: a folder in resources.")]) -> None:
+    """Read a collection's description back and say what is wrong with it.
+
+    Needs no database.
+
+    Example: vo check dasch
+    """
+    settings = _settings()
+    known = load_collection(settings, collection)
+    catalogue = load_catalogue(settings, (known,))
+    series = load_series(known)
+    plates = catalogue.by_name[f"{known.name}.plates"]
+    _OUT.print(f"[bold]{known.name}[/]: {_escape(known.title)}")
+    _OUT.print(f"  {len(plates.columns)} columns in {plates.qualified}, {len(series)} series")
+    limit = known.wide.max_plate_scale
+    _OUT.print("  no plate is wide" if limit is None else f"  plates above {limit:g} arcsec/mm are wide")
+    _OUT.print("[green]The description is sound.[/]")
+
+
+@app.command()
+def serve(port: _Port = None, host: _Host = None, data: _Data = None) -> None:
+    """Serve what has been ingested: TAP, SIA2, Datalink, SODA, pages.
+
+    Example: vo serve --host 0.0.0.0 --port 8080
+    """
+    settings = _settings(port=port, host=host, data_dir=data)
+    with _stoppable(), contextlib.ExitStack() as stack:
+        server, listener = make_server(settings)
+        stack.enter_context(listener)
+        database = stack.enter_context(open_database(settings))
+        # Read once before the server does, so that what is wrong is told in a line.
+        names = [collection.name for collection in make_context(settings, database).collections]
+        if not names:
+            raise OperatorFault("nothing is published here yet: run `vo ingest <collection> <source>...` first")
+        address = _address(settings, listener.getsockname()[1])
+        _ERR.print(f"Serving {', '.join(names)} on [bold]{address}[/]; Ctrl-C stops")
+        server.run(sockets=[listener])
+
+
+@app.command()
+def adql(
+    query: Annotated[str, typer.Argument(help="The query, in quotes.")],
+    rows: Annotated[int, typer.Option(help="Rows to show at most.", min=0)] = 20,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the database's plan instead of rows.")] = False,  # noqa: FBT002 - a flag
+    data: _Data = None,
+) -> None:
+    """Show the SQL that a query becomes, and its answer.
+
+    Example: vo adql "SELECT TOP 5 plate_id, s_ra, s_dec FROM demo.plates" --explain
+    """
+    settings = _settings(data_dir=data)
+    with _stoppable(), open_database(settings) as database:
+        context = make_context(settings, database)
+        compiled = compile_query(query, context.catalogue, max_rows=rows + 1)
+        _OUT.print(compiled.sql, style="dim", markup=False, soft_wrap=True)
+        if explain:
+            with database.read() as connection:
+                for line in connection.execute("EXPLAIN " + compiled.sql):
+                    _OUT.print(line[0], markup=False, soft_wrap=True)
+            return
+        table = Table(*(_heading(field.name, field.unit) for field in compiled.fields))
+        found: list[Sequence[Any]] = []
+        with database.stream(compiled.sql, settings.sync_seconds) as stream:
+            for batch in stream:
+                found += zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        for row in found[:rows]:
+            table.add_row(*("" if value is None else _escape(str(value)) for value in row))
+        _OUT.print(table)
+        if len(found) > rows:
+            _OUT.print(f"There are more rows; these are the first {rows} (--rows shows more).")
+
+
+# -- what the commands share
+
+
+def _settings(**given: object) -> Settings:
+    """Settings of the environment, then of the command line; what is wrong with them is an operator's fault."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except SettingsError as error:
+        raise OperatorFault(f"a setting cannot be read: {error}") from error
+    except ValidationError as error:
+        wrong = "; ".join(f"VO_{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
+        raise OperatorFault(f"{wrong} (docs/settings.md lists all settings)") from error
+
+
+def _publish(settings: Settings, database: Database, names: tuple[str, ...]) -> tuple[Collection, ...]:
+    """Bring the database up to date for what it has, what the settings ask for, and these collections."""
+    wanted = dict.fromkeys((*initialised_collections(database), *settings.collections, *names))
+    collections = tuple(load_collection(settings, name) for name in wanted)
+    initialise(database, load_catalogue(settings, collections))
+    return collections
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Leave the block in good order when asked to stop, whatever it is doing; a second signal does not hurry it."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        for number in heard:
+            signal.signal(number, signal.SIG_IGN)
+        raise _Stop
+
+    # What was ignored when we started (nohup, background jobs) stays ignored.
+    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heard}
+    try:
+        yield
+    except _Stop:
+        _ERR.print("Stopped.")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """Hold the folder's lock: two demos in one folder would make the same files."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        handle = os.open(data_dir / "demo.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise OperatorFault(
+            f"the folder {data_dir} cannot be written ({error.strerror}); choose another with --data"
+        ) from error
+    try:
+        _lock(handle, data_dir)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, data_dir: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OperatorFault(
+            f"another `vo demo` is at work in {data_dir}; stop it, or choose another folder with --data"
+        ) from error
+
+
+def _address(settings: Settings, port: int) -> str:
+    """Where people reach the server."""
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - compared, not bound
+    return settings.base_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _heading(name: str, unit: str | None) -> str:
+    return _escape(f"{name} [{unit}]" if unit else name)
+
+
+def _escape(text: str) -> str:
+    """Text that rich shows as it is."""
+    return text.replace("[", "\\[")
+
+
+def _ingest_one(settings: Settings, database: Database, collection: Collection, source: Path) -> bool:
+    """Ingest one source and show its summary; False when it failed."""
+    try:
+        with progress_bar(source.name, _ERR) as progress:
+            summary = ingest(database, settings, collection, source, progress=progress)
+    except Fault as fault:
+        _ERR.print(f"[bold red]vo:[/] [red]{_escape(str(source))}: {_escape(fault.text)}[/]", soft_wrap=True)
+        return False
+    _OUT.print(summary_table(summary))
+    if summary.report is not None:
+        _OUT.print(f"report: {_escape(str(summary.report))}", soft_wrap=True)
+    return True
+
+
+_TRY = """\
+import pyvo
+plates = pyvo.dal.TAPService("{base}/tap").search(\"\"\"
+    SELECT * FROM ivoa.obscore
+    WHERE 1 = CONTAINS(POINT(214.62, 28.41), s_region) AND 30028.08 BETWEEN t_min AND t_max\"\"\")
+print(plates["obs_id", "target_name"])
+links = next(plates.iter_datalinks())
+print([link["semantics"] for link in links])
+cutout = plates[0].processed(circle=(214.62, 28.41, 0.15))
+open("comet.fits", "wb").write(cutout.read())
+"""
+
+
+def _show_demo(base: str, data_dir: Path) -> None:
+    """What to try next; plain text, so that the lines can be pasted."""
+    _OUT.print(f"\n[bold]The demo collection is served on {base}[/] (all its plates are synthetic)\n")
+    _OUT.print(f"Browser   {base}  and  {base}/plates/demo/comet_1941")
+    _OUT.print(f"TOPCAT    TAP URL {base}/tap   SIA URL {base}/sia2")
+    _OUT.print(f"Aladin    {base}/sia2/query?POS=CIRCLE 214.62 28.41 1\n")
+    _OUT.print("Python, with pip install pyvo: which plates saw the comet of 1941, and its picture\n")
+    _OUT.print(_TRY.format(base=base), markup=False, soft_wrap=True)
+    _OUT.print(f"Ctrl-C stops; the data stay in {_escape(str(data_dir))}.")
