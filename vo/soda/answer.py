@@ -1,4 +1,4 @@
-"""From a SODA request to pixels: finds the exposure, its own solution and the file to cut (SODA 1.0, sections 2 and 4)."""
+"""From a SODA request to pixels: the exposure, its own solution, the file to cut (SODA 1.0, sections 2 and 4)."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Cutting:
-    """A FITS file on its way; ``size`` in bytes, None when it is not known before the end."""
+    """A FITS file on its way, ``size`` bytes long."""
 
     media_type: str
     filename: str
-    size: int | None
+    size: int
     chunks: Iterator[bytes]
 
 
 def answer(context: Context, parameters: Parameters, base_url: str) -> Whole | Cutting | None:
     """Cut the part of an exposure's plate that was asked for; None when nothing of it is in the data (SOD-03).
 
-    Faults: :class:`NotFoundFault` for an unknown ID and for a plate whose image is not here, :class:`UsageFault` for bad
-    parameters and for an exposure without a solution, :class:`vo.errors.LimitFault` for too many pixels.
+    Faults: :class:`NotFoundFault` for an unknown ID and for a plate whose image is not here, :class:`UsageFault` for
+    bad parameters and for an exposure without a solution, :class:`vo.errors.LimitFault` for too many pixels.
     """
     request = read_request(parameters)
     bundle, exposure, collection = _find(context, request.did)
@@ -108,8 +108,8 @@ def _no_source(bundle: PlateBundle, exposure: Exposure, collection: Collection) 
     """Why nothing can be cut."""
     if find_solution(bundle, exposure) is None:
         return UsageFault(
-            f"{exposure.publisher_did} has no astrometric solution, so nobody knows which pixels show this part of the sky; "
-            "ask without a shape for the whole scan, or choose another exposure in its Datalink document"
+            f"{exposure.publisher_did} has no astrometric solution, so nobody knows which pixels show this part "
+            "of the sky; ask without a shape for the whole scan, or choose another exposure in its Datalink document"
         )
     return _no_file(bundle, exposure, collection)
 
@@ -131,10 +131,11 @@ def _cut(context: Context, request: CutRequest, shape: Shape, exposure: Exposure
         shape,
         provenance(context, request, exposure, source.solution),
         context.settings.cutout_pixels,
+        hdu=source.product.hdu,
     )
     if made is None:
         return None
-    return Cutting(request.media_type, _filename(exposure), made.size, made.chunks)
+    return Cutting(request.media_type, _filename(exposure), made.content_length, made.stream())
 
 
 def exposure_wcs(source: CutSource) -> ImageWCS:
@@ -143,8 +144,9 @@ def exposure_wcs(source: CutSource) -> ImageWCS:
     wcs = load_solution(solution.header, solution.wcs_key, (solution.width, solution.height))
     if source.factor == 1:
         return wcs
-    known = product.width is not None and product.height is not None
-    return wcs.binned(source.factor, (product.width, product.height) if known else None)
+    if product.width is None or product.height is None:
+        return wcs.binned(source.factor)
+    return wcs.binned(source.factor, (product.width, product.height))
 
 
 def provenance(

@@ -22,9 +22,10 @@ def routes(context: Context) -> list[Route]:
             return Response(status_code=204)
         if isinstance(found, Whole):
             return RedirectResponse(found.url, status_code=303)
-        headers = {"Content-Disposition": f'attachment; filename="{found.filename}"'}
-        if found.size is not None:
-            headers["Content-Length"] = str(found.size)
+        headers = {
+            "Content-Disposition": f'attachment; filename="{found.filename}"',
+            "Content-Length": str(found.size),
+        }
         return stream(found.chunks, found.media_type, lambda: None, headers=headers)
 
     return [Route("/soda/sync", sync, methods=["GET", "POST"])]
