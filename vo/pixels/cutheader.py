@@ -1,14 +1,17 @@
 """The header of a cutout: the file's own, with the exposure's coordinate system moved to the new corner.
 
-Nothing is lost on the way: every coordinate system of the file that is of the same sky stays, moved too (CRPIX; CNPIX of DSS plate
-polynomials; LTV of IRAF's physical coordinates), and what has to go is told in HISTORY.
+Nothing is lost on the way: the file's other coordinate systems move too (CRPIX; CNPIX of DSS plate polynomials; LTV of
+IRAF's physical coordinates), its other cards stay as they are, and what has to go is told in HISTORY.
 """
 
 from __future__ import annotations
 
 import re
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from astropy.io import fits
 
@@ -32,22 +35,41 @@ _STALE = frozenset({"CHECKSUM", "DATASUM", "DATAMIN", "DATAMAX"})
 #: No letter can follow their cards, so they cannot stand beside another primary system.
 _UNLETTERED = frozenset({"DSS", "TNX", "ZPX"})
 _TEXT = 72
+_ANY_SYSTEM = ("CTYPE", "CRVAL", "CDELT")
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What the headers of all cutouts of an image by one solution share.
+
+    ``moving`` are the places in ``images`` of cards that depend on the corner, ``anchors`` the keywords of missing
+    reference pixels with their axis.
+    """
+
+    images: tuple[str, ...]
+    moving: tuple[int, ...]
+    anchors: tuple[tuple[str, int], ...]
+    history: tuple[str, ...]
 
 
 def build_header(
-    image: ImageHDU, own: Sequence[ImageWCS], wcs: ImageWCS, box: Box, cards: Iterable[CutCard], name: str
+    image: ImageHDU, own: tuple[ImageWCS, ...], wcs: ImageWCS, box: Box, cards: Iterable[CutCard], name: str
 ) -> bytes:
     """The header of the part ``box`` of an image, padded to whole blocks.
 
     ``wcs`` becomes the untagged system, which programs look for. ``own`` are the file's systems: when ``wcs`` is one of
     them, the others stay under letters; when it comes from elsewhere, it stands instead of them all.
     """
-    history: list[str] = []
-    body = _moved_cards(image, own, wcs, box, history)
-    added = [*cards, *(("HISTORY", line) for line in _told(image, box, name)), *(("HISTORY", line) for line in history)]
-    images = [*_structure(image, box), *_with_added(body, added)]
+    base = _base(image, own, wcs)
+    body = list(base.images)
+    for at in base.moving:
+        changed = shifted(keyword(body[at]), value(body[at]), box.left, box.bottom)
+        body[at] = body[at] if changed is None else replaced(body[at], changed)
+    body += [make(key, -(box.left, box.bottom)[axis - 1]) for key, axis in base.anchors]
+    told = [_part(image, box, name), *base.history]
+    images = [*_structure(image, box), *_with_added(body, [*cards, *(("HISTORY", line) for line in told)])]
     text = "".join(images) + "END".ljust(CARD)
-    return text.ljust(-(-len(text) // BLOCK) * BLOCK).encode("ascii")
+    return text.ljust(-(-len(text) // BLOCK) * BLOCK).encode("ascii", "replace")
 
 
 def _structure(image: ImageHDU, box: Box) -> list[str]:
@@ -60,28 +82,28 @@ def _structure(image: ImageHDU, box: Box) -> list[str]:
     ]
 
 
-def _moved_cards(image: ImageHDU, own: Sequence[ImageWCS], wcs: ImageWCS, box: Box, history: list[str]) -> list[str]:
-    """The file's cards without its systems, and in their place the new ones."""
+@lru_cache(maxsize=256)
+def _base(image: ImageHDU, own: tuple[ImageWCS, ...], wcs: ImageWCS) -> _Base:
     values = image.cards.values()
+    history = _stale(image)
     is_own = wcs in own
     gone = {one.key for one in own} if is_own else set(select.keys_in(values))
-    if wcs.kind != "DSS":
-        gone.add(" ")  # cards of a plate polynomial that is none would spoil the new system
+    gone.add(" ")  # cards of a plate polynomial that is none would spoil any system
     rest, place, taken = _without(image.cards, gone)
     new = [*_system(as_primary(wcs), values), *(_others(own, wcs, history) if is_own else ())]
-    lost = [one for one in taken if keyword(one) not in {keyword(other) for other in new}]
+    names = {keyword(one) for one in new}
+    lost = [one for one in taken if keyword(one) not in names and keyword(one) != "RADECSYS"]
     if not is_own:
-        history.append(
-            "the coordinates of this cutout come from the exposure's solution, not from the file's own header"
-        )
+        history.append("the coordinates come from the exposure's solution, not from the file's own header")
     elif lost:
         left = ", ".join(f"{keyword(one)} = {value(one)}" for one in lost)
         history.append(f"cards left out because they would mislead readers of the coordinates: {left}")
-    moved = [_moved(one, box) for one in (*rest[:place], *new, *rest[place:])]
     blank = values.get("ZBLANK")
     if image.compression and image.bitpix > 0 and isinstance(blank, int) and "BLANK" not in values:
-        moved.append(make("BLANK", blank))
-    return [*moved, *_anchors(moved, box)]
+        new.append(make("BLANK", blank))
+    images = (*rest[:place], *new, *rest[place:])
+    moving = tuple(at for at, one in enumerate(images) if shifted(keyword(one), value(one), 1, 1) is not None)
+    return _Base(images, moving, _anchors(images), tuple(history))
 
 
 def _without(cards: Cards, gone: set[str]) -> tuple[list[str], int, list[str]]:
@@ -89,11 +111,12 @@ def _without(cards: Cards, gone: set[str]) -> tuple[list[str], int, list[str]]:
     rest: list[str] = []
     taken: list[str] = []
     place: int | None = None
+    has_equinox = "EQUINOX" in cards.values()  # then EPOCH is the epoch of observation, as SuperCOSMOS and DSS write it
     for image in cards.images:
         name = keyword(image)
         if _STRUCTURE.fullmatch(name) or name in _STALE or (name == "EXTNAME" and value(image) == "COMPRESSED_IMAGE"):
             continue
-        if any(select.belongs(name, key) for key in gone):
+        if any(select.belongs(name, key) for key in gone) and not (name == "EPOCH" and has_equinox):
             place = len(rest) if place is None else place
             taken.append(image)
         else:
@@ -136,33 +159,23 @@ def _others(own: Sequence[ImageWCS], wcs: ImageWCS, history: list[str]) -> list[
     return out
 
 
-def _moved(image: str, box: Box) -> str:
-    changed = shifted(keyword(image), value(image), box.left, box.bottom)
-    return image if changed is None else replaced(image, changed)
-
-
-def _anchors(images: Sequence[str], box: Box) -> list[str]:
-    """CRPIX cards of systems that had none: the standard's default of 0 has moved too."""
+def _anchors(images: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """CRPIX cards that systems lack: the standard's default of 0 moves too."""
     names = {keyword(image) for image in images}
-    out: list[str] = []
-    for key in select.KEYS:
-        letter = key.strip()
-        if not any(f"{stem}1{letter}" in names for stem in ("CTYPE", "CRVAL", "CDELT")):
-            continue
-        for axis, offset in ((1, box.left), (2, box.bottom)):
-            if f"CRPIX{axis}{letter}" not in names and offset:
-                out.append(make(f"CRPIX{axis}{letter}", -offset))
-    return out
+    systems = [key.strip() for key in select.KEYS if any(f"{stem}1{key.strip()}" in names for stem in _ANY_SYSTEM)]
+    wanted = [(f"CRPIX{axis}{letter}", axis) for letter in systems for axis in (1, 2)]
+    return tuple(one for one in wanted if one[0] not in names)
 
 
-def _told(image: ImageHDU, box: Box, name: str) -> list[str]:
+def _part(image: ImageHDU, box: Box, name: str) -> str:
     """Which part of which image this is; pixels counted from 1 as FITS does."""
     part = f"[{box.left + 1}:{box.right},{box.bottom + 1}:{box.top}]"
-    lines = [f"pixels {part} of HDU {image.index} of {name}, {image.shape[0]} x {image.shape[1]} pixels"]
+    return f"pixels {part} of HDU {image.index} of {name}, {image.shape[0]} x {image.shape[1]} pixels"
+
+
+def _stale(image: ImageHDU) -> list[str]:
     stale = [keyword(one) for one in image.cards.images if keyword(one) in _STALE]
-    if stale:
-        lines.append(f"cards left out because they were of the whole image: {', '.join(stale)}")
-    return lines
+    return [f"cards left out because they were of the whole image: {', '.join(stale)}"] if stale else []
 
 
 def _with_added(body: list[str], added: Iterable[CutCard]) -> list[str]:
@@ -189,8 +202,8 @@ def _card(key: str, content: Value, comment: str) -> list[str]:
 
 
 def _wrapped(key: str, text: str) -> list[str]:
-    clean = _ascii(text)
-    return [f"{key:<8}{clean[start : start + _TEXT]}".ljust(CARD) for start in range(0, max(len(clean), 1), _TEXT)]
+    lines = textwrap.wrap(_ascii(text), _TEXT, break_on_hyphens=False) or [""]
+    return [f"{key:<8}{line}".ljust(CARD) for line in lines]
 
 
 def _ascii(text: str) -> str:

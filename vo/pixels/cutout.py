@@ -50,8 +50,8 @@ def cut(
 
     ``source`` is a path or a file open for reading bytes, plain, gzipped or tile-compressed FITS; ``hdu`` the image's
     HDU, the first image when None. ``wcs`` is the exposure's solution on this image's pixels, from the file's own
-    header or from elsewhere; it becomes the cutout's untagged system. ``cards`` are (keyword, value[, comment]) that tell
-    the provenance. The box covers all of the shape that lies on the image, and little more (SOD-06).
+    header or from elsewhere; it becomes the cutout's untagged system. ``cards`` are (keyword, value[, comment]) and
+    tell the provenance. The box covers all of the shape that lies on the image, and little more (SOD-06).
 
     Before any pixel is read: LimitFault when the box has more than ``budget`` pixels, UsageFault when ``wcs`` is of
     another pixel grid, NotFoundFault when there is no such image, OperatorFault for a damaged file.
@@ -68,9 +68,10 @@ def cut(
     planes = int(np.prod(image.planes, dtype=np.int64))
     pixels = box.width * box.height * planes
     if pixels > budget:
+        size = " x ".join(str(length) for length in (box.width, box.height, *image.planes))
         raise LimitFault(
-            f"this cutout would have {box.width} x {box.height}{f' x {planes}' if planes > 1 else ''} = {pixels:,} pixels; "
-            f"the limit (cutout_pixels) is {budget:,}: ask for a smaller region, or take the whole file"
+            f"this cutout would have {size} = {pixels:,} pixels; the limit (cutout_pixels) is "
+            f"{budget:,}: ask for a smaller region, or take the whole file"
         )
     header = build_header(image, _own_solutions(image), wcs, box, cards, _name(source))
     length = pixels * image.dtype.itemsize

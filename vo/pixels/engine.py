@@ -63,7 +63,7 @@ class Engine:
 
     def to_pixel(self, world: Array) -> Array:
         """0-based pixels (n, 2) of positions (n, 2) in the header's own frame; NaN where they have no place."""
-        known = np.isfinite(world).all(axis=1)
+        known = np.asarray(np.isfinite(world).all(axis=1))
         safe = np.where(known[:, None], world, 0.0)
         if not self.distorted:
             ordered = safe if self.full.lng == 0 else safe[:, ::-1]
@@ -80,7 +80,7 @@ class Engine:
     def _undistort(self, target: Array) -> Array:
         """Newton's method from the linear part; a place beyond a fold of the polynomial is no place."""
         affine = self.guess
-        pixels = target @ affine[:2] + affine[2]
+        pixels: Array = target @ affine[:2] + affine[2]
         sign = np.sign(np.linalg.det(affine[:2]))
         done = np.zeros(len(target), dtype=bool)
         active = np.flatnonzero(np.isfinite(target).all(axis=1))

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,7 @@ _STRAIGHT = 0.05
 #: Forward look-ups along each axis.
 _GRID = 33
 _SLACK = 0.1
+_TURN = 360.0
 
 
 def find_box(wcs: ImageWCS, shape: Shape) -> Box | None:
@@ -37,9 +40,9 @@ def find_box(wcs: ImageWCS, shape: Shape) -> Box | None:
 
     The whole region within the image is inside; the box is at most a pixel or so larger on each side.
     """
-    corners, grid = _edge_and_grid(wcs)
-    inside = grid[contains(shape, *wcs.to_sky(grid[:, 0], grid[:, 1]))]
-    rims = [_clipped(_follow(wcs, rim, corners), wcs.shape) for rim in _rims(shape)]
+    view = _view(wcs)
+    inside = view.grid[contains(shape, view.ra, view.dec)]
+    rims = [_clipped(_follow(wcs, rim, view), wcs.shape) for rim in _rims(shape)]
     points = np.concatenate([inside, *rims])
     if not len(points):
         return None
@@ -58,7 +61,7 @@ def contains(shape: Shape, ra: Array, dec: Array) -> Flags:
             found = _apart(vectors, _vector(shape.ra, shape.dec)) <= np.radians(shape.radius)
         case Range():
             lon = ra % 360.0
-            within = (shape.lon_min <= lon) & (lon <= shape.lon_max) | (lon == 0.0) & (shape.lon_max == 360.0)  # noqa: PLR2004  a full turn
+            within = ((shape.lon_min <= lon) & (lon <= shape.lon_max)) | ((lon == 0.0) & (shape.lon_max == _TURN))
             found = within & (shape.lat_min <= dec) & (dec <= shape.lat_max)
         case Polygon():
             found = _in_polygon(vectors, unit(*(np.array(axis) for axis in zip(*shape.vertices, strict=True))))
@@ -153,24 +156,23 @@ def _arc(start: Array, end: Array) -> Rim:
     return at
 
 
-def _follow(wcs: ImageWCS, rim: tuple[Rim, Array], reach: tuple[Array, float]) -> Array:
+def _follow(wcs: ImageWCS, rim: tuple[Rim, Array], view: _View) -> Array:
     """A rim as a line of pixels [n, 2], fine near the image; NaN where it has no place on the image's plane."""
     line, steps = rim
-    centre, radius = reach
     directions = line(steps)
     pixels = _pixels(wcs, directions)
     for _ in range(_ROUNDS):
         middles = (steps[:-1] + steps[1:]) / 2.0
         between = line(middles)
         half = _pairwise(directions[:-1], directions[1:]) / 2.0
-        near = _apart(between, centre) < radius * 1.01 + half * 1.6 + 1e-9
+        near = _apart(between, view.centre) < view.radius * 1.01 + half * 1.6 + 1e-9
         if not near.any():
             break
         found = np.full((len(middles), 2), np.nan)
         found[near] = _pixels(wcs, between[near])
         bend = np.abs(found - (pixels[:-1] + pixels[1:]) / 2.0).max(axis=1)
-        coarse = near & ~((half < radius / 8.0) & (bend <= _STRAIGHT))
-        coarse &= ~(np.isnan(found).any(axis=1) & (half < radius / 1e3))
+        coarse = near & ~((half < view.radius / 8.0) & (bend <= _STRAIGHT))
+        coarse &= ~(np.isnan(found).any(axis=1) & (half < view.radius / 1e3))
         if not coarse.any():
             break
         at = np.flatnonzero(coarse) + 1
@@ -200,13 +202,24 @@ def _clipped(line: Array, shape: tuple[int, int]) -> Array:
     return np.concatenate(pieces)
 
 
-def _edge_and_grid(wcs: ImageWCS) -> tuple[tuple[Array, float], Array]:
-    """The image's middle and reach on the sky (a direction, radians), and pixels over all of it, edges included."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """An image from afar: its middle on the sky (a direction), its reach in radians, a grid of pixels and where it is."""
+
+    centre: Array
+    radius: float
+    grid: Array
+    ra: Array
+    dec: Array
+
+
+@lru_cache(maxsize=64)
+def _view(wcs: ImageWCS) -> _View:
     xs, ys = (np.linspace(-0.5, size - 0.5, _GRID) for size in wcs.shape)
     grid = np.stack([axis.ravel() for axis in np.meshgrid(xs, ys)], axis=1)
-    directions = unit(*wcs.to_sky(grid[:, 0], grid[:, 1]))
+    ra, dec = wcs.to_sky(grid[:, 0], grid[:, 1])
     centre = _vector(*wcs.centre)
-    return (centre, float(np.nanmax(_apart(directions, centre)))), grid
+    return _View(centre, float(np.nanmax(_apart(unit(ra, dec), centre))), grid, ra, dec)
 
 
 def _pixels(wcs: ImageWCS, directions: Array) -> Array:
