@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from vo.db.connect import Database
+from vo.demo import load_demo
 from vo.settings import Settings
 
 _START_SECONDS = 30.0
@@ -65,6 +66,7 @@ def running(settings: Settings, database: Database) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def server(settings: Settings, database: Database) -> Iterator[Server]:
-    """The demo collection, served."""
+    """The demo collection, loaded and served."""
+    load_demo(database, settings)
     with running(settings.model_copy(update={"host": "127.0.0.1", "port": 0}), database) as started:
         yield started

@@ -170,7 +170,7 @@ def test_each_exposure_has_a_descriptor_with_its_own_id_and_bounds(server, did):
         circle = [float(word) for word in params["CIRCLE"].find(f".//{documents.NAMESPACE}MAX").get("value").split()]
         assert circle[0] == pytest.approx(ra, abs=0.1)
         assert circle[1] == pytest.approx(dec, abs=0.1)
-        assert 2 < circle[2] < 6
+        assert 6 < circle[2] < 9
         polygon = params["POLYGON"].find(f".//{documents.NAMESPACE}MAX").get("value").split()
         assert len(polygon) >= 8
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+import threading
+import time
 from dataclasses import dataclass
 
 from vo.context import Context
@@ -10,6 +13,11 @@ from vo.metadata.collection import Collection
 
 #: Plates on one screen of a collection's page.
 PAGE = 100
+
+#: Pictures on a collection's page.
+PICTURES = 6
+
+_FRESH_SECONDS = 60.0
 
 _MJD_ZERO = dt.datetime(1858, 11, 17, tzinfo=dt.UTC)
 
@@ -19,6 +27,12 @@ SELECT (SELECT count(*) FROM archive.plate WHERE collection = %(name)s),
        count(*), count(*) FILTER (WHERE has_imaging), min(t_min), max(t_max),
        (SELECT count(*) FROM archive.product WHERE collection = %(name)s AND location IS NOT NULL)
 FROM archive.exposure WHERE collection = %(name)s
+"""
+
+_PICTURES = """
+SELECT plate_id, min(product_id) FROM archive.product
+WHERE collection = %(name)s AND role = 'preview' AND location IS NOT NULL
+GROUP BY plate_id ORDER BY plate_id LIMIT %(limit)s
 """
 
 # Ordered by the key itself, so that a page costs the same wherever it is in the list.
@@ -39,7 +53,7 @@ ORDER BY calib_level DESC, abs(s_dec), obs_publisher_did LIMIT 1
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A collection in numbers; ``first`` and ``last`` are the years of its earliest and latest exposure."""
+    """A collection in numbers: ``first`` and ``last`` year of an exposure, and ``pictures`` of some plates."""
 
     collection: Collection
     plates: int
@@ -49,6 +63,15 @@ class Summary:
     files: int
     first: int | None
     last: int | None
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A plate with a preview that is here."""
+
+    plate_id: str
+    product_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +86,33 @@ class PlateLine:
     has_imaging: bool
 
 
-def summarise(context: Context, collection: Collection) -> Summary:
-    """Count a collection's plates, exposures and files."""
+class Summaries:
+    """The collections in numbers, counted at most once in :data:`_FRESH_SECONDS`: large archives take a second."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, Summary]] = {}
+
+    def of(self, collection: Collection) -> Summary:
+        """Count a collection, or tell what was counted a moment ago."""
+        with self._lock:
+            made, summary = self._known.get(collection.name, (-math.inf, None))
+            if summary is None or time.monotonic() - made > _FRESH_SECONDS:
+                summary = _summarise(self._context, collection)
+                self._known[collection.name] = time.monotonic(), summary
+            return summary
+
+
+def _summarise(context: Context, collection: Collection) -> Summary:
     with context.database.read() as connection:
         row = connection.execute(_COUNTS, {"name": collection.name}).fetchone()
+        pictures = connection.execute(_PICTURES, {"name": collection.name, "limit": PICTURES}).fetchall()
     if row is None:
         raise AssertionError("an aggregate always gives a row")
     plates, scanned, exposures, imaging, first, last, files = row
-    return Summary(collection, plates, scanned, exposures, imaging, files, _year(first), _year(last))
+    shown = tuple(Picture(*picture) for picture in pictures)
+    return Summary(collection, plates, scanned, exposures, imaging, files, _year(first), _year(last), shown)
 
 
 def list_plates(context: Context, collection: Collection, search: str, after: str) -> tuple[list[PlateLine], bool]:

@@ -17,7 +17,7 @@ from vo.dali.faults import FaultStyle
 from vo.dali.routes import base_url
 from vo.errors import Fault, NotFoundFault
 from vo.metadata.collection import Collection
-from vo.products.links import plate_url
+from vo.products.links import file_url, plate_url
 from vo.settings import Settings
 from vo.web import counts
 from vo.web.plate import list_facts, read_plate
@@ -45,6 +45,7 @@ _HEADERS = {
 def routes(context: Context) -> list[BaseRoute]:
     """The pages' routes."""
     known = {collection.name: collection for collection in context.collections}
+    summaries = counts.Summaries(context)
 
     def find(request: Request) -> Collection:
         name = request.path_params["collection"]
@@ -58,7 +59,7 @@ def routes(context: Context) -> list[BaseRoute]:
             request,
             context.settings,
             "front.html",
-            summaries=[counts.summarise(context, collection) for collection in context.collections],
+            summaries=[summaries.of(collection) for collection in context.collections],
             tables=[f"{collection.name}.plates" for collection in context.collections],
             ra=f"{ra:.4f}",
             dec=f"{dec:.4f}",
@@ -70,12 +71,17 @@ def routes(context: Context) -> list[BaseRoute]:
         after = request.query_params.get("after", "")
         lines, more = counts.list_plates(context, found, search, after)
         base = base_url(request, context.settings)
+        summary = summaries.of(found)
         return _page(
             request,
             context.settings,
             "collection.html",
             collection=found,
-            summary=counts.summarise(context, found),
+            summary=summary,
+            pictures=[
+                (picture.plate_id, plate_url(base, found.name, picture.plate_id), file_url(base, picture.product_id))
+                for picture in summary.pictures
+            ],
             lines=[(line, plate_url(base, found.name, line.plate_id)) for line in lines],
             more=more,
             search=search,

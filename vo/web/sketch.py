@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ Array = npt.NDArray[np.float64]
 SIZE = 400.0
 _MARGIN = 0.82
 _LABEL_INSET = 6.0
+_RA_ROOM, _DEC_ROOM = 42.0, 14.0
 
 _DEC_STEPS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 #: In degrees: from 4 s to 3 h of right ascension, steps that are round in hours and minutes.
@@ -55,6 +56,11 @@ class Sketch:
     grid: tuple[GridLine, ...]
     width_deg: float
 
+    @property
+    def opacity(self) -> float:
+        """Of one footprint's filling: many on top of each other still let the grid show."""
+        return round(max(0.02, 0.12 / len(self.outlines)), 3)
+
 
 def draw(footprints: Sequence[tuple[str, Array]]) -> Sketch | None:
     """Draw footprints: (name, vertices[n, 2] in degrees ICRS). None when there is nothing to draw."""
@@ -63,7 +69,7 @@ def draw(footprints: Sequence[tuple[str, Array]]) -> Sketch | None:
         return None
     plane = _Plane.around([vectors for _, vectors in shapes])
     outlines = tuple(Outline(name, _path(plane.project(_densify(vectors)), closed=True)) for name, vectors in shapes)
-    return Sketch(SIZE, outlines, tuple(_grid(plane)), 2.0 * math.degrees(plane.half_width))
+    return Sketch(SIZE, outlines, tuple(_thin(_grid(plane))), 2.0 * math.degrees(plane.half_width))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +147,20 @@ def _grid(plane: _Plane) -> Iterable[GridLine]:
     for ra in meridians:
         line = plane.project(_vectors(np.column_stack([np.full_like(decs, ra), decs])))
         yield from _lines(line, _hours(ra % 360.0), is_ra=True)
+
+
+def _thin(lines: Iterable[GridLine]) -> Iterable[GridLine]:
+    """Leave out labels that would run into one another."""
+    placed: dict[bool, list[float]] = {True: [], False: []}
+    for line in lines:
+        place = line.x if line.is_ra else line.y
+        room = _RA_ROOM if line.is_ra else _DEC_ROOM
+        if place is not None and any(abs(place - other) < room for other in placed[line.is_ra]):
+            yield replace(line, x=None, y=None)
+            continue
+        if place is not None:
+            placed[line.is_ra].append(place)
+        yield line
 
 
 def _step(steps: Sequence[float], wanted: float) -> float:
