@@ -1,9 +1,9 @@
 """Wavelength bounds of emulsions and filters (m, vacuum), to the few per cent that plates allow.
 
-Short ends are those of glass and atmosphere for unfiltered plates, or the half-power cut of the Schott glass; long ends
-where the sensitisation drops. Sources: Kodak Plates and Films for Scientific Photography (publication P-315, 1973) for
-the spectral classes, the Schott glass catalogue for the filters, and for unfiltered plates the classes blue, orthochromatic
-and panchromatic as they are commonly used in archives of plates.
+Short ends are those of glass and atmosphere for unfiltered plates, or the half-power cut of the Schott glass; long
+ends where the sensitisation drops. Sources: Kodak Plates and Films for Scientific Photography (publication P-315, 1973)
+for the spectral classes, the Schott glass catalogue for the filters, and for unfiltered plates the classes blue,
+orthochromatic and panchromatic as they are commonly used in archives of plates.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Dates as plate archives write them, into MJD (UTC).
 
-Read are ISO 8601 as FITS has it (FITS 4.0, section 9.1.1), the old ``DD/MM/YY`` of the twentieth century (section 4.4.2.1)
-with the time of day in a card of its own, and DASCH's form with hyphens in the time. Minutes, seconds and hours that a
-rounding pushed to 60 or 24 are carried over, which the caller reports.
+Read are ISO 8601 as FITS has it (FITS 4.0, section 9.1.1), the old ``DD/MM/YY`` of the twentieth century (section
+4.4.2.1) with the time of day in a card of its own, and DASCH's form with hyphens in the time. Minutes, seconds and
+hours that a rounding pushed to 60 or 24 are carried over, which the caller reports.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 
-MJD_EPOCH = dt.datetime(1858, 11, 17)
+MJD_EPOCH = dt.datetime(1858, 11, 17)  # noqa: DTZ001 -- all times here are UTC
 JD_OF_MJD = 2400000.5
 
 _ISO = re.compile(

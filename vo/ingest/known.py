@@ -26,8 +26,8 @@ def keep_known(
 ) -> Iterator[PlateBundle]:
     """The bundles, with what the archive knows better and they do not bring themselves.
 
-    An exposure that a list gives by its logged position keeps place and scan of the solution that the archive matches with
-    it; a plate of a list keeps emulsion, filter and the like from its files; a file that is held stays held.
+    An exposure that a list gives by its logged position keeps place and scan of the solution that the archive matches
+    with it; a plate of a list keeps emulsion, filter and the like from its files; a file that is held stays held.
     """
     names = [bundle.plate.plate_id for bundle in bundles]
     found = connection.execute(_KNOWN, {"collection": collection, "plates": names}).fetchall()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import Any
 
 import astropy.units as u
 import numpy as np
-from cdshealpix.nested import lonlat_to_healpix
 from astropy.coordinates import Latitude, Longitude
+from cdshealpix.nested import lonlat_to_healpix
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -23,17 +22,17 @@ from vo.db.merge import Counts, merge, prune
 from vo.db.records import PlateBundle
 from vo.errors import OperatorFault
 from vo.ingest.known import keep_known
-from vo.ingest.readers import Reader, Source, dasch, headers
+from vo.ingest.readers import Reader, Source, dasch, fits, headers
 from vo.ingest.report import Report
 from vo.ingest.summary import Summary
 from vo.metadata.collection import Collection, load_collection
 from vo.metadata.felis import load_catalogue
 from vo.metadata.fields import Table
-from vo.obscore.mapping import Row, rows
+from vo.obscore.mapping import Row, nominal_outlines, rows
 from vo.settings import Settings
 
 #: All readers, in the order in which a source is shown to them.
-READERS: tuple[Reader, ...] = (dasch.READER, headers.READER)
+READERS: tuple[Reader, ...] = (dasch.READER, headers.READER, fits.READER)
 
 #: Told the stage, how much is done and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -55,8 +54,8 @@ def ingest(
 ) -> Summary:
     """Load one source (a file, or a folder of FITS files) into a collection.
 
-    All or nothing: when something goes wrong the database stays as it was. The same source again changes nothing; a changed
-    row is updated. Rows that a source no longer has are not deleted, since a source may be a part of the collection.
+    All or nothing: when something goes wrong the database stays as it was. The same source again changes nothing; a
+    changed row is updated. Rows that a source no longer has are not deleted: a source may be a part of the collection.
     Raises OperatorFault, with file and line where there is one.
     """
     collection = _collection(settings, collection)
@@ -178,7 +177,7 @@ class _Work:
             self.archive[table] = self.archive.get(table, Counts()) + count
 
     def _check_identifiers(self, bundles: Sequence[PlateBundle]) -> None:
-        """Identifiers that differ only in letter case are the same to every client (IVOA Identifiers 2.0, section 2.1)."""
+        """Refuse identifiers that differ only in letter case (IVOA Identifiers 2.0, section 2.1: they are the same)."""
         dids = [exposure.publisher_did for bundle in bundles for exposure in bundle.exposures]
         rows_found = self.connection.execute(
             "SELECT publisher_did FROM archive.exposure WHERE lower(publisher_did) = ANY(%s)",
@@ -291,18 +290,18 @@ def _derive(
     """
     names = _healpix_order(work.centres)
     totals = {"plates": Counts(), "obscore": Counts()}
-    notes: Counter[str] = Counter()
     removed = 0
     for start in range(0, len(names), _CHUNK):
         chunk = names[start : start + _CHUNK]
         made: dict[str, list[Row]] = {"plates": [], "obscore": []}
-        for bundle in read_bundles(work.connection, [(work.collection.name, name) for name in chunk]):
-            derived = rows(bundle, work.collection, settings)
+        bundles = list(read_bundles(work.connection, [(work.collection.name, name) for name in chunk]))
+        outlines = nominal_outlines(bundles, work.collection)
+        for bundle in bundles:
+            derived = rows(bundle, work.collection, settings, outlines)
             made["plates"] += derived.plates
             made["obscore"] += derived.obscore
             for note in derived.notes:
                 report.note(0, note.plate_id, note.kind, f"exposure {note.exposure_id}: {note.reason}")
-                notes[note.kind] += 1
         for table in tables:
             totals[table.name] += _write(work.connection, table, made[table.name])
             scope = {"plate_id": chunk}

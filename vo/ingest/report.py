@@ -19,9 +19,9 @@ COLUMNS = ("source", "line", "plate", "what", "kind", "reason")
 class Line:
     """One line of the report.
 
-    ``what`` says what happened to the row: ``refused`` (it was not used), ``repaired`` (a value was changed or left empty)
-    or ``noted`` (the row stands, but something that one may expect of it is missing). ``kind`` is a short fixed phrase that can be
-    counted; ``reason`` has the values. ``line`` counts from 1 in the source, 0 where a source has no lines.
+    ``what`` says what happened to the row: ``refused`` (it was not used), ``repaired`` (a value was changed or left
+    empty) or ``noted`` (the row stands, but something that one may expect of it is missing). ``kind`` is a short fixed
+    phrase that can be counted; ``reason`` has the values. ``line`` counts from 1, 0 where a source has no lines.
     """
 
     source: str

@@ -1,7 +1,7 @@
 """What a collection knows of its plate series: telescope, scale, size of the plates, stations.
 
-``series.csv`` in the collection's folder has one row for a series, ``stations.csv`` beside it, which may be missing, says which
-plate numbers of a series were taken where.
+``series.csv`` in the collection's folder has one row for a series; ``stations.csv`` beside it, which may be missing,
+says which plate numbers of a series were taken where.
 """
 
 from __future__ import annotations

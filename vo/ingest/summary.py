@@ -14,11 +14,12 @@ from vo.errors import FatalFault
 class Summary:
     """The counts of one source.
 
-    ``read`` entries (rows, header lines, files) were met, ``used`` of them taken and ``refused`` not. ``exposures`` records were
-    written, of ``plates`` plates; ``without_imaging`` of them have no place in a scan. ``repaired``, ``refused_by_kind`` and ``noted`` count
-    the report's lines by kind; an entry may have several repairs and notes, and one refusal. ``archive`` has what the merge did to each
-    table of the archive, ``derived`` to ``plates`` and ``obscore``; ``removed`` rows left these two, because what they rest on
-    has changed. The numbers are checked when a summary is made.
+    ``read`` entries (rows, header lines, files) were met, ``used`` of them taken and ``refused`` not. ``exposures``
+    records were written, of ``plates`` plates; ``without_imaging`` of them have no place in a scan. ``repaired``,
+    ``refused_by_kind`` and ``noted`` count the report's lines by kind; an entry may have several repairs and notes, and
+    one refusal. ``archive`` has what the merge did to each table of the archive, ``derived`` to ``plates`` and
+    ``obscore``; ``removed`` rows left these two, because what they rest on has changed. The numbers are checked when a
+    summary is made.
     """
 
     collection: str

@@ -134,9 +134,9 @@ class FitsRules(_Section):
     """Where FITS headers of this collection keep things; the defaults are the FITS standard's words.
 
     ``exptime_unit`` is the unit of the exposure time in these headers; ``date_is_start`` whether the date is the
-    start of the exposure (else its middle). ``time_of_day`` is read where the date has none. ``ra``, ``dec`` and ``equinox`` give the
-    logged position of a plate without a solution. Files whose name fits ``binned_file_pattern`` are scans binned by
-    ``bin_factor``; others are full scans.
+    start of the exposure (else its middle). ``time_of_day`` is read where the date has none. ``ra``, ``dec`` and
+    ``equinox`` give the logged position of a plate without a solution. Files whose name fits ``binned_file_pattern``
+    are scans binned by ``bin_factor``; others are full scans.
     """
 
     plate_id: HeaderRule = HeaderRule(keywords=("PLATEID", "PLATE-ID", "PLATENUM"), file_pattern=r"^([^.]+)")
@@ -163,6 +163,13 @@ class FitsRules(_Section):
     equinox: HeaderRule = HeaderRule(keywords=("EQUINOX",))
     binned_file_pattern: Pattern | None = None
     bin_factor: int = Field(default=1, ge=1)
+    companions: dict[Literal["preview", "thumbnail", "plate_photo", "jacket_photo", "logbook"], str] = Field(
+        default={}, description="endings of pictures beside a file, after the plate's name, by role"
+    )
+
+    def is_binned(self, file_name: str) -> bool:
+        """Whether a file of this name is a binned scan."""
+        return self.binned_file_pattern is not None and re.search(self.binned_file_pattern, file_name) is not None
 
 
 class Defaults(_Section):

@@ -1,4 +1,7 @@
-"""Publisher identifiers of exposures: ``ivo://<authority>/<collection>?<plate>/<exposure>`` (IVOA Identifiers 2.0, section 4.1)."""
+"""Publisher identifiers of exposures: ``ivo://<authority>/<collection>?<plate>/<exposure>``.
+
+IVOA Identifiers 2.0, section 4.1: a dataset identifier is the collection's identifier with a query part.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ DATALINK_FORMAT = "application/x-votable+xml;content=datalink"
 
 
 def publisher_did(authority: str, collection: str, plate_id: str, exposure_id: str) -> str:
-    """The identifier of one exposure; plate and exposure are percent-encoded, so that ``/`` and ``#`` in names are safe."""
+    """Name one exposure; plate and exposure are percent-encoded, so that ``/`` and ``#`` in names are safe."""
     return f"ivo://{authority}/{collection}?{quote(plate_id, safe=_SAFE)}/{quote(exposure_id, safe=_SAFE)}"
 
 

@@ -1,14 +1,16 @@
 """From the archive's records of a plate to its rows in ``<collection>.plates`` and ``ivoa.obscore``.
 
-A pure function: the same records and descriptor give the same rows. What each ObsCore column holds follows ObsCore 1.1 with
-Errata 1 and 2; what it means for a plate is said in docs/ingest.md.
+A pure function: the same records and descriptor give the same rows. What each ObsCore column holds follows ObsCore 1.1
+with Errata 1 and 2; what it means for a plate is said in docs/ingest.md.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from vo.db.records import Exposure, Plate, PlateBundle, Product, Scan, Solution
 from vo.errors import UsageFault
@@ -21,9 +23,12 @@ from vo.settings import Settings
 
 Value = str | float | int | bool | dt.datetime | None
 Row = dict[str, Value]
+Outlines = Mapping[str, Footprint]
 
 #: What a logbook writes when it has no name.
 _NO_NAME = frozenset({"", "unknown", "none", "n/a", "-", "?"})
+#: Sides in degrees between which a flat plate's outline needs no check.
+_SMALLEST, _LARGEST = 0.001, 90.0
 _MJD_EPOCH = dt.datetime(1858, 11, 17)  # noqa: DTZ001  all times are UTC
 
 
@@ -57,14 +62,19 @@ class _Place:
     note: tuple[str, str] | None = None
 
 
-def rows(bundle: PlateBundle, collection: Collection, settings: Settings) -> Derived:
-    """Every exposure's row in ``plates``, and in ``obscore`` of those that are shown on a scan."""
+def rows(
+    bundle: PlateBundle, collection: Collection, settings: Settings, outlines: Outlines = MappingProxyType({})
+) -> Derived:
+    """Every exposure's row in ``plates``, and in ``obscore`` of those that are shown on a scan.
+
+    ``outlines`` may have nominal footprints that :func:`nominal_outlines` made for many plates at once.
+    """
     plates: list[Row] = []
     obscore: list[Row] = []
     notes: list[Note] = []
     wide = collection.is_wide(_plate_scale(bundle.plate, collection))
     for exposure in sorted(bundle.exposures, key=lambda one: one.exposure_id):
-        place = _place(bundle, exposure, collection, settings)
+        place = _place(bundle, exposure, collection, settings, outlines)
         if place.note:
             notes.append(Note(bundle.plate.plate_id, exposure.exposure_id, *place.note))
         common = _common(bundle, exposure, collection, place)
@@ -82,9 +92,7 @@ def find_solution(bundle: PlateBundle, exposure: Exposure) -> Solution | None:
     current = [
         solution
         for solution in bundle.solutions
-        if solution.is_current
-        and solution.exposure_id == exposure.exposure_id
-        and solution.scan_id == exposure.scan_id
+        if solution.is_current and solution.exposure_id == exposure.exposure_id and solution.scan_id == exposure.scan_id
     ]
     return min(current, key=lambda solution: solution.solution_id, default=None)
 
@@ -106,10 +114,12 @@ def _plate_scale(plate: Plate, collection: Collection) -> float | None:
     return plate.plate_scale if plate.plate_scale is not None else collection.footprint.plate_scale
 
 
-def _place(bundle: PlateBundle, exposure: Exposure, collection: Collection, settings: Settings) -> _Place:
+def _place(
+    bundle: PlateBundle, exposure: Exposure, collection: Collection, settings: Settings, outlines: Outlines
+) -> _Place:
     solution = find_solution(bundle, exposure)
     if solution is None:
-        return _nominal(bundle.plate, exposure, collection)
+        return _nominal(bundle.plate, exposure, collection, outlines)
     try:
         wcs = load_solution(solution.header, solution.wcs_key, (solution.width, solution.height))
         outline = footprints.from_solution(wcs, settings.footprint_tolerance)
@@ -118,32 +128,74 @@ def _place(bundle: PlateBundle, exposure: Exposure, collection: Collection, sett
         wcs, reason = None, fault.text
     if reason is None:
         return _Place(solution, wcs, outline, "solution")
-    nominal = _nominal(bundle.plate, exposure, collection)
-    return replace(nominal, solution=solution, wcs=wcs, note=("footprint refused", f"solution {solution.solution_id}: {reason}"))
+    nominal = _nominal(bundle.plate, exposure, collection, outlines)
+    return replace(
+        nominal, solution=solution, wcs=wcs, note=("footprint refused", f"solution {solution.solution_id}: {reason}")
+    )
 
 
-def _nominal(plate: Plate, exposure: Exposure, collection: Collection) -> _Place:
-    """The plate's outline about the exposure's position, at the plate's scale."""
-    if exposure.ra is None or exposure.dec is None:
-        return _Place(None, None, None, None)
+def nominal_outlines(bundles: Iterable[PlateBundle], collection: Collection) -> Outlines:
+    """The nominal footprints of many plates' exposures, by publisher DID, for :func:`rows`."""
+    if collection.footprint.shape == "circle":
+        return {}
+    known = [
+        (exposure.publisher_did, exposure.ra, exposure.dec, _rotation(exposure, collection), size)
+        for bundle in bundles
+        for exposure in bundle.exposures
+        if exposure.ra is not None and exposure.dec is not None and (size := _size(bundle.plate, collection)).known
+    ]
+    if not known:
+        return {}
+    dids, ra, dec, rotation, sizes = zip(*known, strict=True)
+    made = footprints.nominal_many(ra, dec, [size.width for size in sizes], [size.height for size in sizes], rotation)
+    return dict(zip(dids, made, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """A plate's sides on the sky, in degrees; what is ``missing`` to know them."""
+
+    width: float
+    height: float
+    missing: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        return not self.missing
+
+
+def _size(plate: Plate, collection: Collection) -> _Size:
     rule = collection.footprint
     scale = _plate_scale(plate, collection)
     width = plate.width_mm if plate.width_mm is not None else rule.width_mm
     height = plate.height_mm if plate.height_mm is not None else (rule.height_mm or width)
     if scale is None or width is None or height is None:
-        missing = [
-            name
-            for name, value in (("plate scale", scale), ("plate width", width), ("plate height", height))
-            if value is None
-        ]
-        return _Place(None, None, None, None, ("no footprint", f"{', '.join(missing)} not known"))
-    rotation = exposure.rotation_deg if exposure.rotation_deg is not None else rule.orientation_deg
-    wide, high = (footprints.size_on_sky(side, scale) for side in (width, height))
-    if rule.shape == "circle":
-        outline = footprints.circle(exposure.ra, exposure.dec, wide / 2.0)
-    else:
-        outline = footprints.nominal(exposure.ra, exposure.dec, wide, high, rotation)
-    reason = footprints.problem(outline)
+        found = {"plate scale": scale, "plate width": width, "plate height": height}
+        return _Size(math.nan, math.nan, tuple(name for name, value in found.items() if value is None))
+    return _Size(footprints.size_on_sky(width, scale), footprints.size_on_sky(height, scale))
+
+
+def _rotation(exposure: Exposure, collection: Collection) -> float:
+    return exposure.rotation_deg if exposure.rotation_deg is not None else collection.footprint.orientation_deg
+
+
+def _nominal(plate: Plate, exposure: Exposure, collection: Collection, outlines: Outlines) -> _Place:
+    """The plate's outline about the exposure's position, at the plate's scale."""
+    if exposure.ra is None or exposure.dec is None:
+        return _Place(None, None, None, None)
+    size = _size(plate, collection)
+    if not size.known:
+        return _Place(None, None, None, None, ("no footprint", f"{', '.join(size.missing)} not known"))
+    outline = outlines.get(exposure.publisher_did)
+    if outline is None and collection.footprint.shape == "circle":
+        outline = footprints.circle(exposure.ra, exposure.dec, size.width / 2.0)
+    elif outline is None:
+        outline = footprints.nominal(
+            exposure.ra, exposure.dec, size.width, size.height, _rotation(exposure, collection)
+        )
+    # A flat rectangle of ordinary size is always sound.
+    ordinary = min(size.width, size.height) > _SMALLEST and max(size.width, size.height) < _LARGEST
+    reason = None if ordinary and collection.footprint.shape == "rectangle" else footprints.problem(outline)
     if reason is not None:
         return _Place(None, None, None, None, ("footprint refused", reason))
     return _Place(None, None, outline, "nominal")
@@ -239,7 +291,9 @@ def _obscore_row(
         "s_resolution": defaults.s_resolution,
         "t_resolution": common["t_exptime"],
         "t_xel": 1,
-        "em_res_power": None if low is None or high is None or objective_prism or low == high else (low + high) / 2 / (high - low),
+        "em_res_power": None
+        if low is None or high is None or objective_prism or low == high
+        else (low + high) / 2 / (high - low),
         "em_xel": None if objective_prism else 1,
         "o_ucd": defaults.o_ucd,
         "o_calib_status": defaults.o_calib_status,

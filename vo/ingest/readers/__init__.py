@@ -1,8 +1,8 @@
 """Readers: one module for each kind of source, all with the same two functions.
 
-``accepts(path, head)`` says whether the source is of this kind (``head`` is the beginning of the file, empty for a folder), and
-``read(source)`` yields :class:`vo.db.records.PlateBundle` one by one, telling the report about everything it
-refuses or repairs.
+``accepts(path, head)`` says whether the source is of this kind (``head`` is the beginning of the file, empty for a
+folder), and ``read(source)`` yields :class:`vo.db.records.PlateBundle` one by one, telling the report about everything
+it refuses or repairs.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from vo.metadata.collection import Collection
 class Source:
     """What a reader gets: the place to read, for whom, and where to tell.
 
-    ``authority`` is the naming authority of the identifiers made here. ``find_plate`` looks a plate up in the archive as it
-    is, None when it is not there. ``progress`` is told how much of how much is read, in entries.
+    ``authority`` is the naming authority of the identifiers made here. ``find_plate`` looks a plate up in the archive
+    as it is, None when it is not there. ``progress`` is told how much of how much is read.
     """
 
     path: Path

@@ -1,7 +1,7 @@
 """DASCH's lists of exposures: as daschlab writes them (ECSV), and as the web API answers (JSON list of CSV lines).
 
-What the columns mean is described at https://dasch.cfa.harvard.edu/dr7/exposurelist-columns/ . docs/ingest.md tells what was
-found out about the values and how each repair is justified.
+What the columns mean is described at https://dasch.cfa.harvard.edu/dr7/exposurelist-columns/ . docs/ingest.md tells
+what was found out about the values and how each repair is justified.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from vo.ingest.report import Report
 from vo.ingest.series import Series, load_series
 from vo.obscore.identifiers import publisher_did
 
-#: Exposures above this cannot be one night's (DASCH has some near 1,440 min, where the end was logged before the start).
+#: Exposures above this cannot be one night's (some are near 1,440 min: the end was logged before the start).
 LONGEST_MINUTES = 600.0
 #: Positions that DASCH flags as unknown.
 UNKNOWN_RA, UNKNOWN_DEC = 999.0, 99.0

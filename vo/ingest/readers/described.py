@@ -11,8 +11,9 @@ from astropy import units
 from astropy.coordinates import Angle, SkyCoord
 
 from vo.db.records import Exposure, Plate, Scan
-from vo.ingest.bands import bounds
+from vo.ingest.bands import COLOURS, bounds
 from vo.ingest.dates import Date, as_datetime, parse_date
+from vo.ingest.series import Series
 from vo.metadata.collection import Collection, FitsRules
 from vo.obscore.identifiers import publisher_did
 
@@ -37,6 +38,7 @@ class Described:
     collection: Collection
     authority: str
     told: Told
+    series: Mapping[str, Series] = field(default_factory=dict)
 
     @property
     def rules(self) -> FitsRules:
@@ -59,33 +61,44 @@ class Described:
         return found
 
     def plate(self) -> Plate:
-        """The plate; wavelengths from emulsion and filter, else the collection's."""
+        """The plate; what the header does not say comes from its series, then from the descriptor."""
         defaults, outline = self.collection.defaults, self.collection.footprint
+        series = self.find("series")
+        number = self.find("plate_number")
+        known = self.series.get((series or "").lower(), Series(""))
+        place = known.facility(int(number)) if number is not None and number.isdecimal() else known.facility_name
         emulsion = self.find("emulsion") or defaults.emulsion
         filter_name = self.find("filter") or defaults.filter
-        band = bounds(emulsion, filter_name)
-        if band is None and defaults.em_min is not None and defaults.em_max is not None:
-            band = (defaults.em_min, defaults.em_max)
-        if band is None:
-            self.told.notes.append(
-                ("unknown wavelengths", f"emulsion {emulsion!r} is not known here: the plate is not found by BAND")
-            )
+        band = self._band(emulsion, filter_name, known)
         return Plate(
             self.collection.name,
             self.plate_id(),
-            series=self.find("series"),
-            plate_number=self.find("plate_number"),
-            facility_name=self.find("facility_name") or self.collection.facility_name,
-            instrument_name=self.find("instrument_name") or self.collection.instrument_name,
+            series=series,
+            plate_number=number,
+            facility_name=self.find("facility_name") or place or self.collection.facility_name,
+            instrument_name=self.find("instrument_name") or known.instrument_name or self.collection.instrument_name,
             emulsion=emulsion,
             filter=filter_name,
             em_min=band[0] if band else None,
             em_max=band[1] if band else None,
-            plate_scale=self._number("plate_scale") or outline.plate_scale,
-            width_mm=outline.width_mm,
-            height_mm=outline.height_mm,
+            plate_scale=self._number("plate_scale") or known.plate_scale or outline.plate_scale,
+            width_mm=known.width_mm or outline.width_mm,
+            height_mm=known.height_mm or outline.height_mm,
             comment=self.find("comment"),
         )
+
+    def _band(self, emulsion: str | None, filter_name: str | None, known: Series) -> tuple[float, float] | None:
+        """Wavelengths of emulsion and filter, else of the series' colour, else the collection's."""
+        defaults = self.collection.defaults
+        if band := bounds(emulsion, filter_name):
+            return band
+        if known.name:
+            return COLOURS.get(known.colour)
+        if defaults.em_min is not None and defaults.em_max is not None:
+            return defaults.em_min, defaults.em_max
+        reason = "no emulsion is told" if emulsion is None else f"emulsion {emulsion!r} is not known here"
+        self.told.notes.append(("unknown wavelengths", f"{reason}: the plate is not found by BAND"))
+        return None
 
     def scan(self, width: int, height: int, pixel_scale: float | None) -> Scan:
         """The scan; ``width``, ``height`` (pixels) and ``pixel_scale`` (arcsec) of the full image."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from vo.db.records import PlateBundle, Product
-from vo.errors import OperatorFault
+from vo.errors import Fault, OperatorFault
 from vo.ingest.readers import Reader, Source
 from vo.ingest.readers.described import Described, Told
 from vo.ingest.readers.solved import Image, bundle
@@ -43,7 +43,7 @@ def _read(source: Source) -> Iterator[PlateBundle]:
             try:
                 entry = _entry(line)
                 found = _bundle(entry, number, source)
-            except ValueError as error:
+            except (ValueError, Fault) as error:
                 report.refuse(number, "", "header not understood", str(error))
                 continue
             report.used += 1
@@ -60,7 +60,7 @@ def _entry(line: bytes) -> _Entry:
         raise ValueError(f"not JSON: {error}") from error
     header = content.get("header") if isinstance(content, dict) else None
     if not isinstance(header, dict):
-        raise ValueError('no object "header" in it')
+        raise ValueError('no object "header" in it')  # noqa: TRY004 -- what a source holds is a value, not a type
     meta = header.get("meta") if isinstance(header.get("header"), dict) else {}
     cards = header["header"] if isinstance(header.get("header"), dict) else header
     meta = meta if isinstance(meta, dict) else {}

@@ -12,8 +12,8 @@ Which solution belongs to which logged exposure is never guessed:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
 from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -80,7 +80,13 @@ def _match(image: Image, names: Sequence[str], scan_id: str, archived: PlateBund
     found: list[str | None] = [_matched_before(name, scan_id, archived) for name in names]
     open_solutions = [number for number, match in enumerate(found) if match is None]
     free = [one for one in (archived.exposures if archived else ()) if one.exposure_id not in found]
-    if len(image.solutions) == 1 and len(open_solutions) == 1 and len(free) == 1 and archived and len(archived.exposures) == 1:
+    if (
+        len(image.solutions) == 1
+        and len(open_solutions) == 1
+        and len(free) == 1
+        and archived
+        and len(archived.exposures) == 1
+    ):
         found[0] = free[0].exposure_id
     else:
         for number, exposure_id in _by_place(image.solutions, open_solutions, free):
@@ -108,9 +114,7 @@ def _by_place(
     solutions: Sequence[ImageWCS], numbers: Sequence[int], exposures: Sequence[Exposure]
 ) -> Iterator[tuple[int, str]]:
     """Pairs whose centres agree, each with nobody else."""
-    near = {
-        number: [one.exposure_id for one in exposures if _agrees(solutions[number], one)] for number in numbers
-    }
+    near = {number: [one.exposure_id for one in exposures if _agrees(solutions[number], one)] for number in numbers}
     for number, candidates in near.items():
         if len(candidates) == 1 and sum(candidates[0] in other for other in near.values()) == 1:
             yield number, candidates[0]
@@ -147,9 +151,7 @@ def _exposures(image: Image, matches: Sequence[str], archived: PlateBundle | Non
         return
     for wcs, exposure_id in zip(image.solutions, matches, strict=True):
         made = described.exposure(exposure_id, found=True)
-        made = replace(
-            made, ra=wcs.centre[0], dec=wcs.centre[1], position_origin="solution", has_imaging=True
-        )
+        made = replace(made, ra=wcs.centre[0], dec=wcs.centre[1], position_origin="solution", has_imaging=True)
         yield _joined(made, known[exposure_id]) if exposure_id in known else made
 
 
