@@ -122,7 +122,10 @@ def list_plates(context: Context, collection: Collection, search: str, after: st
     values = {"name": collection.name, "search": search, "after": after, "limit": PAGE + 1}
     with context.database.read() as connection:
         rows = connection.execute(_PLATES, values).fetchall()
-    lines = [PlateLine(*row[:4], format_mjd(row[4], with_time=False), row[5]) for row in rows[:PAGE]]
+    lines = [
+        PlateLine(plate_id, series, plate_class, exposures, format_mjd(first, with_time=False), has_imaging)
+        for plate_id, series, plate_class, exposures, first, has_imaging in rows[:PAGE]
+    ]
     return lines, len(rows) > PAGE
 
 

@@ -164,7 +164,9 @@ def _circle(line: Line | None) -> str:
 
 
 def _file(product: Product, base: str) -> File:
-    url, missing, size = file_url(base, product.product_id), None, product.content_length
+    url: str | None = file_url(base, product.product_id)
+    missing: str | None = None
+    size = product.content_length
     try:
         size = describe(product).size
     except Fault as fault:
