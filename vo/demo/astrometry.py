@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from astropy.io import fits
 
+from vo.demo.logbook import mjd
 from vo.demo.plates import Pointing, RenderedPlate
 from vo.pixels.wcs import ImageWCS
 
@@ -107,6 +108,7 @@ def header_cards(plate: RenderedPlate, *, solved: bool) -> list[Card]:
         ("INSTRUME", plate.series.instrument_name, ""),
         ("OBJECT", first.target_name or "", ""),
         ("DATE-OBS", first.start.strftime("%Y-%m-%dT%H:%M:%S"), "start of the first exposure, UTC"),
+        ("MJD-OBS", mjd(first.start), "the same"),
         ("TIMESYS", "UTC", ""),
         ("EXPTIME", first.minutes * 60.0, "[s] of the first exposure"),
         ("NEXP", len(plate.pointings), "exposures on this plate"),
