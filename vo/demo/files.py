@@ -20,7 +20,7 @@ from vo.pixels.render import bin_image, write_fits, write_jpeg
 from vo.pixels.wcs import read_solutions
 
 #: Counts up when the same plate is made into different files.
-EDITION = 2
+EDITION = 3
 
 BINNING = 16
 PREVIEW_SIZE, THUMBNAIL_SIZE = 1000, 200
@@ -107,5 +107,5 @@ def _render_scan(plate: RenderedPlate, files: PlateFiles) -> NDArray[np.int16]:
     write_fits(files.fits, scan, own, compress="RICE_1" if plate.compressed else None)
     write_fits(files.fits_binned, binned, binned_header(plate, solutions, BINNING))
     write_jpeg(files.preview, scan, PREVIEW_SIZE)
-    write_jpeg(files.thumbnail, scan, THUMBNAIL_SIZE)
+    write_jpeg(files.thumbnail, bin_image(scan, BINNING // 2), THUMBNAIL_SIZE)
     return scan

@@ -43,8 +43,15 @@ def catalogue() -> Stars:
 def brightest_within(ra: float, dec: float, radius: float, count: int) -> Stars:
     """At most ``count`` stars within ``radius`` degrees of an ICRS position (degrees), brightest first."""
     stars = catalogue()
-    cosine = np.sin(np.radians(dec)) * np.sin(np.radians(stars.dec)) + np.cos(np.radians(dec)) * np.cos(
-        np.radians(stars.dec)
-    ) * np.cos(np.radians(stars.ra - ra))
-    chosen = np.flatnonzero(cosine >= np.cos(np.radians(radius)))[:count]
+    lon, lat = np.radians(ra), np.radians(dec)
+    centre = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    chosen = np.flatnonzero(centre @ _directions() >= np.cos(np.radians(radius)))[:count]
     return Stars(stars.ra[chosen], stars.dec[chosen], stars.magnitude[chosen])
+
+
+@cache
+def _directions() -> NDArray[np.float64]:
+    """Unit vectors of all stars, float64[3, n]."""
+    stars = catalogue()
+    lon, lat = np.radians(stars.ra), np.radians(stars.dec)
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
