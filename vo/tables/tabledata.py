@@ -25,16 +25,24 @@ _ESCAPES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;"))
 
 
 def encode(fields: Sequence[Field], columns: Sequence[Any]) -> bytes:
-    """Encode conformed columns (:func:`vo.tables.columns.blocks`) of one length as TR elements; null is an empty TD."""
+    """Encode conformed columns (:func:`vo.tables.columns.blocks`) of one length as TR elements.
+
+    Null is an empty TD, but NaNs in an array of floats that has a fixed number of them, as readers want it.
+    """
     pieces: list[Any] = []
     for index, (field, column) in enumerate(zip(fields, columns, strict=True)):
         pieces.append(pa.scalar(b"</TD><TD>" if index else b"<TR><TD>", pa.binary()))
         text = cols.cells(field, column, infinity=("+Inf", "-Inf"))
         if cols.is_text(field):
             text = escape(text)
-        pieces.append(pc.fill_null(text, "").cast(pa.binary()))
+        pieces.append(pc.fill_null(text, _null(field)).cast(pa.binary()))
     pieces.append(pa.scalar(b"</TD></TR>\n", pa.binary()))
     return cols.joined(pieces)
+
+
+def _null(field: Field) -> str:
+    size = cols.fixed_length(field) if cols.is_array(field) else None
+    return " ".join(["NaN"] * size) if size and field.datatype in ("float", "double") else ""
 
 
 def escape(column: Any) -> Any:
