@@ -204,7 +204,7 @@ def _clipped(line: Array, shape: tuple[int, int]) -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _View:
-    """An image from afar: its middle on the sky (a direction), its reach in radians, a grid of pixels and where it is."""
+    """An image from afar: the direction of its middle, its reach in radians, a grid of pixels and where they lie."""
 
     centre: Array
     radius: float

@@ -219,6 +219,12 @@ def _need_linear(work: _Work, kind: str) -> None:
         missing += [name for name in _names(work, "CDELT") if not _is_number(work.values.get(name))]
     if missing:
         raise IncompleteError(f"{', '.join(missing)} missing" + ("" if has_cd else " (or a CD matrix)"))
+    if has_cd:
+        a, b, c, d = (work.values.get(f"CD{i}_{j}{letter}", 0) for i in (1, 2) for j in (1, 2))
+        if not all(_is_number(term) for term in (a, b, c, d)) or float(a or 0) * float(d or 0) == float(b or 0) * float(
+            c or 0
+        ):
+            raise IncompleteError("its CD matrix is singular (wcslib would take one of zeros for 1 degree per pixel)")
 
 
 def _is_number(value: Value) -> bool:
