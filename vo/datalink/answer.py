@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vo.context import Context, origin
 from vo.dali.parameters import Parameters, response_format
@@ -76,7 +76,7 @@ def _collect(context: Context, ids: Sequence[str], base_url: str, request_url: s
     rows = [row for did in ids for row in _rows(did, found.get(did), base_url)]
     document = Document(
         fields=FIELDS,
-        infos=origin(context, protocol=STANDARD_ID, request=request_url),
+        infos=origin(_credited(context, found), protocol=STANDARD_ID, request=request_url),
         descriptors=_descriptors(list(found.values()), bounds, base_url),
         overflow_text=(
             f"Only the first {context.settings.ids_per_call} IDs are answered, the most in one request (ids_per_call); "
@@ -84,6 +84,12 @@ def _collect(context: Context, ids: Sequence[str], base_url: str, request_url: s
         ),
     )
     return document, rows
+
+
+def _credited(context: Context, found: dict[str, Found]) -> Context:
+    """The context with just the collections of these exposures: their credits stand in the answer."""
+    names = {item.collection.name for item in found.values()}
+    return replace(context, collections=tuple(one for one in context.collections if one.name in names))
 
 
 def _find(context: Context, ids: Sequence[str], plates: dict[str, tuple[PlateBundle, Exposure]]) -> dict[str, Found]:
@@ -143,7 +149,7 @@ def _descriptors(found: Sequence[Found], bounds: dict[str, Bounds], base_url: st
             did=item.exposure.publisher_did,
             bounds=bounds.get(item.exposure.publisher_did),
             id=item.service_id,
-            name=f"cutout_{item.service_id}",
+            name=item.service_id.replace("soda", "cutout"),
         )
         for item in found
         if item.service_id is not None
