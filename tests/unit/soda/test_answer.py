@@ -52,19 +52,17 @@ def test_the_name_of_the_file_is_one_that_every_file_system_takes():
     assert _filename(plates.exposure("a/b c", 'x"\n1')) == "a_b_c_x_1_cutout.fits"
 
 
-HEADER = "\n".join(
-    [
-        "CTYPE1  = 'RA---TAN'",
-        "CTYPE2  = 'DEC--TAN'",
-        "CRVAL1  = 10.0",
-        "CRVAL2  = 20.0",
-        "CRPIX1  = 500.5",
-        "CRPIX2  = 400.5",
-        "CDELT1  = -0.001",
-        "CDELT2  = 0.001",
-        "RADESYS = 'ICRS'",
-    ]
-)
+HEADER = """\
+CTYPE1  = 'RA---TAN'
+CTYPE2  = 'DEC--TAN'
+CRVAL1  = 10.0
+CRVAL2  = 20.0
+CRPIX1  = 500.5
+CRPIX2  = 400.5
+CDELT1  = -0.001
+CDELT2  = 0.001
+RADESYS = 'ICRS'
+"""
 
 
 @pytest.mark.parametrize(("factor", "size"), [(1, (1000, 800)), (16, (62, 50)), (16, (63, 50)), (16, None)])
