@@ -152,15 +152,18 @@ def exposure_wcs(source: CutSource) -> ImageWCS:
 def provenance(
     context: Context, request: CutRequest, exposure: Exposure, solution: Solution
 ) -> tuple[tuple[str, str], ...]:
-    """What the cutout's header says of itself: who made it, of what, how and when (SOD-10)."""
+    """What the cutout's header says of itself: who made it, of what, how and when (SOD-10).
+
+    Plate and exposure stand in HISTORY: wcslib reads PLATEID (four letters) with the plate polynomial of DSS files, and
+    refuses the whole system when another value stands there.
+    """
     made = "" if solution.made_date is None else f", made {solution.made_date.date().isoformat()}"
     pipeline = "" if solution.pipeline is None else f" by {solution.pipeline}"
     return (
         ("ORIGIN", context.settings.publisher),
         ("DATE", dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")),
         ("PUBDID", exposure.publisher_did),
-        ("PLATEID", exposure.plate_id),
-        ("EXPOSID", exposure.exposure_id),
+        ("HISTORY", f"Plate {exposure.plate_id}, exposure {exposure.exposure_id} of collection {exposure.collection}"),
         ("HISTORY", f"Cut out by vo-plates {vo.__version__} for {request.text}"),
         ("HISTORY", f"WCS: solution {solution.solution_id} version {solution.version} of scan {solution.scan_id}"),
         ("HISTORY", f"WCS: {solution.status}{pipeline}{made}"),
