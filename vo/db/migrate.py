@@ -38,7 +38,7 @@ def initialise(database: Database, catalogue: Catalogue) -> None:
     files = _files(database.settings.schema_dir / "sql")
     try:
         with psycopg.connect(database.admin_dsn) as connection:
-            connection.add_notice_handler(lambda notice: LOG.info("database: %s", notice.message_primary))
+            connection.add_notice_handler(_log_notice)
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             _initialise(connection, database, catalogue, files)
     except errors.InsufficientPrivilege as error:
@@ -55,6 +55,11 @@ def initialise(database: Database, catalogue: Catalogue) -> None:
         ) from error
     except psycopg.OperationalError as error:
         raise OperatorFault(f"the database cannot be reached: {str(error).strip()}") from error
+
+
+def _log_notice(notice: errors.Diagnostic) -> None:
+    level = logging.WARNING if notice.severity_nonlocalized == "WARNING" else logging.DEBUG
+    LOG.log(level, "database: %s", notice.message_primary)
 
 
 def initialised_collections(database: Database) -> tuple[str, ...]:
