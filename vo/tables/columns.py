@@ -102,6 +102,8 @@ def from_offsets(offsets: np.ndarray[Any, Any], data: np.ndarray[Any, Any]) -> A
 def joined(pieces: Sequence[Any]) -> bytes:
     """Put pieces together row by row: binary arrays without nulls, and constants."""
     rows = pc.binary_join_element_wise(*pieces, pa.scalar(b"", pa.binary()))
+    if len(rows) == 0:
+        return b""
     _, offsets, data = rows.buffers()
     bounds = np.frombuffer(offsets, dtype=np.int32)[rows.offset : rows.offset + len(rows) + 1]
     return data.slice(int(bounds[0]), int(bounds[-1] - bounds[0])).to_pybytes()  # type: ignore[no-any-return]

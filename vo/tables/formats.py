@@ -111,10 +111,10 @@ class _Rows:
 
     def __init__(self, fields: Sequence[Field], batches: Iterable[Any], maxrec: int) -> None:
         self._fields = fields
-        self._batches = iter(batches)
+        self._batches = iter(batches) if maxrec else iter(())
         self._left = maxrec
         self._late: Exception | None = None
-        self._ahead = deque(self._look_ahead()) if maxrec else deque()
+        self._ahead = deque(self._look_ahead())
         self.overflow = maxrec == 0
 
     def declared(self) -> tuple[Field, ...]:
@@ -227,7 +227,7 @@ class _Binary2:
         return binascii.b2a_base64(memoryview(data)[:whole])
 
     def rest(self) -> bytes:
-        return binascii.b2a_base64(self._carry)
+        return binascii.b2a_base64(self._carry) if self._carry else b""
 
     def _ascii(self, field: Field, column: Any) -> Any:
         if field.datatype != "char" or cols.is_ascii(column):

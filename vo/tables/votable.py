@@ -73,7 +73,8 @@ def frame(document: Document, serialisation: Serialisation) -> Frame:
         add_descriptor(root, descriptor, ids)
     head, rest = _serialise(root).split(f"<!--{_ROWS}-->".encode())
     middle, tail = rest.split(f"<!--{_INFOS}-->".encode())
-    return Frame(head, middle.rstrip(b" "), b"  " + tail.lstrip())
+    # Rows and INFOs come with their own line ends.
+    return Frame(head.rstrip(b" "), middle.removeprefix(b"\n").rstrip(b" "), b"  " + tail.lstrip())
 
 
 def info(name: str, value: str, text: str | None = None) -> bytes:
@@ -89,8 +90,10 @@ def write_rows(document: Document, rows: Sequence[Sequence[object]], *, overflow
     ``overflow`` says that rows are missing. Raises pyarrow.ArrowInvalid or ArrowTypeError for a value that does not
     fit its field.
     """
-    parts = frame(document, "TABLEDATA")
-    body = tabledata.encode(document.fields, _from_rows(document.fields, rows)) if rows and document.fields else b""
+    columns = _from_rows(document.fields, rows)
+    fields = tuple(map(shown_field, document.fields, columns))
+    parts = frame(replace(document, fields=fields), "TABLEDATA")
+    body = tabledata.encode(fields, columns)
     after = info("QUERY_STATUS", "OVERFLOW", document.overflow_text) if overflow else b""
     return b"".join((parts.head, body, parts.middle, after, parts.tail))
 
@@ -118,7 +121,7 @@ def shown_field(field: Field, column: Any) -> Field:
 
 
 def _from_rows(fields: Sequence[Field], rows: Sequence[Sequence[object]]) -> list[Any]:
-    columns = zip(*rows, strict=True)
+    columns = zip(*rows, strict=True) if rows else [()] * len(fields)
     return [pa.array(values, cols.arrow_type(field)) for field, values in zip(fields, columns, strict=True)]
 
 

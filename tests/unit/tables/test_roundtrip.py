@@ -216,43 +216,18 @@ def test_blocks_join_without_a_seam():
 
 
 # Null and "" are the same in the CSV that STILTS makes. An array of integers of fixed length has no null in TABLEDATA.
+_POLYGONS = ([5, 6, 7, 8, 9, 10], [1e-9, 0, 1, 1, 359.5, 2])
 STILTS_ROWS = [
     (
-        True,
-        200,
-        -3,
-        7,
-        -(2**63),
-        1.5,
-        -2.25e-300,
-        "plain",
-        "x",
-        "Müller & Söhne <1>",
-        "日本 😀",
-        (1, 2),
-        (1, 2, 3),
-        [5, 6, 7, 8, 9, 10],
-        [1.5],
-        (1, 2, 3),
+        *(True, 200, -3, 7, -(2**63), 1.5, -2.25e-300),
+        *("plain", "x", "Müller & Söhne <1>", "日本 😀"),
+        *((1, 2), (1, 2, 3), _POLYGONS[0], [1.5], (1, 2, 3)),
     ),
     (*(None,) * (len(FIELDS) - 1), (4, 5, 6)),
     (
-        False,
-        0,
-        0,
-        0,
-        0,
-        math.inf,
-        -math.inf,
-        " a, b",
-        "y",
-        "ü",
-        "z",
-        (0.1, -0.1),
-        (0, 0, 0),
-        [1e-09, 0, 1, 1, 359.5, 2],
-        [2.5, -1],
-        (0, -1, 9),
+        *(False, 0, 0, 0, 0, math.inf, -math.inf),
+        *(" a, b", "y", "ü", "z"),
+        *((0.1, -0.1), (0, 0, 0), _POLYGONS[1], [2.5, -1], (0, -1, 9)),
     ),
 ]
 
