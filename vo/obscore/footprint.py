@@ -7,7 +7,8 @@ Facts about pgSphere 1.2.0 (spoly), found by trying and kept true by tests:
 - crossing and touching edges are refused, and so is an arc of exactly 180 degrees;
 - vertices nearer to each other than 1e-9 radians are merged silently; near 1e-6 degrees they spoil the area;
 - three vertices on one great circle are accepted as an area of zero; points on a straight edge do no harm;
-- fewer than 3 vertices, more than 1024, NaN and infinity are refused; a declination of 91 degrees is folded over the pole;
+- fewer than 3 vertices, more than 1024, NaN and infinity are refused; a declination of 91 degrees is folded over
+  the pole;
 - the winding does not matter to it.
 """
 
@@ -32,6 +33,8 @@ CLOSEST = 2e-6
 #: Most vertices that pgSphere reads.
 MOST_VERTICES = 1024
 _CIRCLE_VERTICES = 48
+#: Edges that turn back by less than this angle (radians) lie on each other.
+_FOLDED = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,8 +121,8 @@ def nominal_many(
     """The outlines of many flat plates, one for each row of the arguments (broadcast together), in degrees.
 
     ``width`` and ``height`` are sizes in mm times the plate scale at the centre: a plate is flat, so a half of 35
-    degrees reaches atan(35 pi / 180) = 31.4 degrees on the sky (gnomonic projection). ``rotation`` is the position angle
-    of the plate's upper side, from north through east.
+    degrees reaches atan(35 pi / 180) = 31.4 degrees on the sky (gnomonic projection). ``rotation`` is the position
+    angle of the plate's upper side, from north through east.
     """
     given = (np.asarray(value, dtype=np.float64).ravel() for value in (ra, dec, width, height, rotation))
     lon, lat, wide, high, angle = np.broadcast_arrays(*given)
@@ -182,7 +185,7 @@ def _bad_line(footprint: Footprint) -> str | None:
     points = np.stack([-x, y], axis=1)  # as seen from inside: east to the left
     turns = _turns(points)
     winding = round(float(turns.sum()) / (2.0 * np.pi))
-    if winding == 1 and (turns > 0.0).all():
+    if winding == 1 and ((turns > 0.0) & (turns < np.pi - 1e-9)).all():
         return None  # every edge turns the same way around the centre: it cannot meet itself
     if _meets_itself(points):
         return "its outline crosses or touches itself"
@@ -205,7 +208,8 @@ def _meets_itself(points: Array) -> bool:
     along = b - a
     fold = np.roll(along, -1, axis=0)
     cross = along[:, 0] * fold[:, 1] - along[:, 1] * fold[:, 0]
-    if bool(((cross == 0.0) & ((along * fold).sum(axis=1) < 0.0)).any()):
+    back = (along * fold).sum(axis=1) < 0.0
+    if bool((back & (np.abs(cross) <= _FOLDED * np.linalg.norm(along, axis=1) * np.linalg.norm(fold, axis=1))).any()):
         return True
     first, second = np.triu_indices(count, k=2)
     apart = ~((first == 0) & (second == count - 1))
