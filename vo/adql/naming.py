@@ -1,0 +1,96 @@
+"""What result columns are called, and what is known of them: type, unit, UCD."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import replace
+
+from vo.adql.functions import FUNCTIONS
+from vo.adql.kinds import Type, kind_of
+from vo.adql.plan import Apply, ColumnValue, Constant, Convert, Expression, Minus, Operators
+from vo.metadata.fields import Field, votable_type
+
+_SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,49}")
+
+
+class Names:
+    """Gives unique names, whatever their case; as SQL names they are also short and simple."""
+
+    def __init__(self, *, sql: bool = False) -> None:
+        self._sql = sql
+        self._taken: set[str] = set()
+
+    def take(self, name: str) -> str:
+        """The name, or the name with a number where it is taken (TAP-15)."""
+        if self._sql:
+            name = name.lower() if _SIMPLE.fullmatch(name) else "c"
+        candidates = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(2)))
+        unique = next(candidate for candidate in candidates if candidate.lower() not in self._taken)
+        self._taken.add(unique.lower())
+        return unique
+
+
+def proposed_name(expression: Expression) -> str:
+    """A valid name for an expression without alias: ``max_t_min``, ``count_all``, ``distance``, ``expr``."""
+    match expression:
+        case ColumnValue(_, output):
+            return output.name
+        case Apply("COUNT", _, _, ()):
+            return "count_all"
+        case Apply(name, _, _, (ColumnValue(_, output),)) if _SIMPLE.fullmatch(output.name):
+            return f"{name.lower()}_{output.name}"
+        case Apply(name):
+            return f"{name.lower()}_value"
+    return "expr"
+
+
+_STATISTICS = {"MIN": "stat.min", "MAX": "stat.max", "AVG": "stat.mean"}
+_KEEPING = ("MIN", "MAX", "AVG", "SUM", "COALESCE")
+
+
+def field_of(expression: Expression, name: str) -> Field:
+    """The VOTable field of a result column with this name."""
+    if isinstance(expression, ColumnValue):
+        return replace(expression.output.field, name=name)
+    datatype, arraysize, xtype = votable_type(kind_of(expression.type))
+    return Field(name, datatype, arraysize, xtype, unit=_unit(expression), ucd=_ucd(expression))
+
+
+def _unit(expression: Expression) -> str | None:
+    match expression:
+        case ColumnValue(_, output):
+            return output.field.unit
+        case Minus(operand):
+            return _unit(operand)
+        case Convert(type_, operand) if type_ is not Type.TEXT:
+            return _unit(operand)
+        case Operators(_, first, rest) if all(operator in "+-" for operator, _ in rest):
+            return _common_unit([first, *(operand for _, operand in rest)])
+        case Apply(name, _, _, arguments) if arguments and name in _KEEPING:
+            return _unit(arguments[0])
+        case Apply(name, _, _, arguments):
+            function = FUNCTIONS.get(name, (None,))[0]
+            if function is None:
+                return None
+            return _unit(arguments[0]) if function.keeps_unit and arguments else function.unit
+    return None
+
+
+def _common_unit(terms: list[Expression]) -> str | None:
+    """A sum has the unit that its terms share; plain numbers have any."""
+    units = {_unit(term) for term in terms if not isinstance(term, Constant)}
+    return units.pop() if len(units) == 1 else None
+
+
+def _ucd(expression: Expression) -> str | None:
+    match expression:
+        case Apply("COUNT"):
+            return "meta.number"
+        case Apply(name, _, _, (ColumnValue(_, output),)) if name in _STATISTICS and output.field.ucd:
+            words = output.field.ucd.split(";")
+            return ";".join(words if _STATISTICS[name] in words else [*words, _STATISTICS[name]])
+        case Apply(name):
+            function = FUNCTIONS.get(name, (None,))[0]
+            return function.ucd if function is not None else None
+    return None

@@ -1,0 +1,588 @@
+"""The query as it will be answered: names bound to columns, every expression with its type.
+
+The resolver makes these from the tree, the rewriter exchanges conditions for better ones, the renderer writes SQL.
+Expressions compare equal when they mean the same; relations are told apart by identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from vo.adql.kinds import Type
+from vo.metadata.fields import Column, Field, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A column that a relation offers.
+
+    ``sql`` is its name in SQL, ``text`` the SQL name of the hidden column beside it that holds its text form.
+    ``column`` is the published column behind it where its values are that column's own.
+    """
+
+    name: str
+    sql: str
+    type: Type
+    field: Field
+    text: str | None = None
+    is_path: bool = False
+    column: Column | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Relation:
+    """A table in a FROM clause, under an SQL alias that is unique in the whole query.
+
+    ``names`` are the ways to qualify its columns: the alias, or the table's name with and without its schema.
+    """
+
+    alias: str
+    name: tuple[str, ...]
+    find: Callable[[str], tuple[Output, ...]] = field(repr=False)
+    outputs: Callable[[], tuple[Output, ...]] = field(repr=False)
+    table: Table | None = None
+    delimited: bool = False
+
+
+# Expressions
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A literal; ``value`` is an int, a float, a text (also of a timestamp), a bool or None."""
+
+    type: Type
+    value: int | float | str | bool | None
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnValue:
+    """A column of a relation."""
+
+    relation: Relation
+    output: Output
+
+    @property
+    def type(self) -> Type:
+        return self.output.type
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Minus:
+    """``- operand``."""
+
+    operand: Expression
+
+    @property
+    def type(self) -> Type:
+        return self.operand.type
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.operand,)
+
+
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """Arithmetic or concatenation from left to right."""
+
+    type: Type
+    first: Expression
+    rest: tuple[tuple[str, Expression], ...]
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.first, *(operand for _, operand in self.rest))
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """A function: ``template`` is SQL with places {0}, {1} ... for the arguments.
+
+    ``name`` is ADQL's; ``aggregate`` marks what is computed from a group of rows, ``volatile`` what may
+    differ from call to call.
+    """
+
+    name: str
+    type: Type
+    template: str
+    arguments: tuple[Expression, ...]
+    aggregate: bool = False
+    volatile: bool = False
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return self.arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Convert:
+    """The operand as another type."""
+
+    type: Type
+    operand: Expression
+    length: int | None = None
+    padded: bool = False
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.operand,)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryValue:
+    """The one value of a query in brackets; ``outer`` are columns of the queries around it that it uses."""
+
+    type: Type
+    query: QueryPlan
+    outer: tuple[Expression, ...]
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return self.outer
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """1 where the condition holds, 0 where it does not, null where it is unknown: what CONTAINS returns."""
+
+    condition: Expression
+
+    @property
+    def type(self) -> Type:
+        return Type.INTEGER
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.condition,)
+
+
+# Geometry
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A position, degrees ICRS."""
+
+    lon: Expression
+    lat: Expression
+
+    @property
+    def type(self) -> Type:
+        return Type.POINT
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.lon, self.lat)
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """All within ``radius`` degrees of ``centre``; a constant radius above 90 is allowed."""
+
+    centre: Expression
+    radius: Expression
+
+    @property
+    def type(self) -> Type:
+        return Type.CIRCLE
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.centre, self.radius)
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """Great-circle edges between points; inside is the smaller side."""
+
+    vertices: tuple[Expression, ...]
+
+    @property
+    def type(self) -> Type:
+        return Type.POLYGON
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return self.vertices
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Longitudes from ``lon_min`` eastward to ``lon_max``, latitudes from ``lat_min`` to ``lat_max``, degrees."""
+
+    lon_min: float
+    lon_max: float
+    lat_min: float
+    lat_max: float
+
+    @property
+    def type(self) -> Type:
+        return Type.RANGE
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return ()
+
+
+# Conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """``left operator right`` of values whose types have been made to fit."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+    @property
+    def type(self) -> Type:
+        return Type.CONDITION
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.left, self.right)
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """``low <= operand <= high``."""
+
+    operand: Expression
+    low: Expression
+    high: Expression
+
+    @property
+    def type(self) -> Type:
+        return Type.CONDITION
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.operand, self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class AmongValues:
+    """``operand IN (items)``."""
+
+    operand: Expression
+    items: tuple[Expression, ...]
+
+    @property
+    def type(self) -> Type:
+        return Type.CONDITION
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.operand, *self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class AmongRows:
+    """``operand IN (query)``."""
+
+    operand: Expression
+    query: QueryPlan
+    outer: tuple[Expression, ...]
+
+    @property
+    def type(self) -> Type:
+        return Type.CONDITION
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.operand, *self.outer)
+
+
+@dataclass(frozen=True, slots=True)
+class HasRows:
+    """``EXISTS (query)``."""
+
+    query: QueryPlan
+    outer: tuple[Expression, ...]
+
+    @property
+    def type(self) -> Type:
+        return Type.CONDITION
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return self.outer
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """``operand LIKE pattern``: % and _ are wild, nothing escapes them (ADQL knows no ESCAPE)."""
+
+    operand: Expression
+    pattern: Expression
+    any_case: bool
+
+    @property
+    def type(self) -> Type:
+        return Type.CONDITION
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.operand, self.pattern)
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    """``operand IS NULL``."""
+
+    operand: Expression
+    negated: bool
+
+    @property
+    def type(self) -> Type:
+        return Type.CONDITION
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.operand,)
+
+
+@dataclass(frozen=True, slots=True)
+class Spherical:
+    """``left <@ right`` (lies in) or ``left && right`` (shares a point with), pgSphere's operators."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+    @property
+    def type(self) -> Type:
+        return Type.CONDITION
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.left, self.right)
+
+
+@dataclass(frozen=True, slots=True)
+class During:
+    """The table's hidden range column against a moment or a span of time (MJD), added by the rewriter.
+
+    ``operator`` is @> (contains the moment ``low``), && or <@ (shares a point with, lies in, the span).
+    """
+
+    relation: Relation
+    operator: str
+    low: Expression
+    high: Expression
+
+    @property
+    def type(self) -> Type:
+        return Type.CONDITION
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """``NOT operand``."""
+
+    operand: Expression
+
+    @property
+    def type(self) -> Type:
+        return Type.CONDITION
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.operand,)
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """Terms that must all hold; ``implied`` follow from them and serve the indexes only."""
+
+    terms: tuple[Expression, ...]
+
+    @property
+    def type(self) -> Type:
+        return Type.CONDITION
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return self.terms
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Terms of which one must hold."""
+
+    terms: tuple[Expression, ...]
+
+    @property
+    def type(self) -> Type:
+        return Type.CONDITION
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return self.terms
+
+
+Expression = (
+    Constant
+    | ColumnValue
+    | Minus
+    | Operators
+    | Apply
+    | Convert
+    | QueryValue
+    | Truth
+    | Point
+    | Circle
+    | Polygon
+    | Range
+    | Compare
+    | Within
+    | AmongValues
+    | AmongRows
+    | HasRows
+    | Like
+    | IsNull
+    | Spherical
+    | During
+    | Not
+    | And
+    | Or
+)
+
+
+# Queries
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """A relation that stands for a table of the catalogue."""
+
+    relation: Relation
+
+
+@dataclass(frozen=True, slots=True)
+class WithSource:
+    """A relation that stands for a query of the WITH clause, by its SQL name."""
+
+    relation: Relation
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySource:
+    """A relation that stands for a query in the FROM clause."""
+
+    relation: Relation
+    query: QueryPlan
+
+
+@dataclass(frozen=True, slots=True)
+class JoinSource:
+    """Two sources joined; ``kind`` is INNER, LEFT, RIGHT, FULL or CROSS, only CROSS has no condition."""
+
+    kind: str
+    left: SourcePlan
+    right: SourcePlan
+    condition: Expression | None
+
+
+SourcePlan = TableSource | WithSource | QuerySource | JoinSource
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPlan:
+    """One output of a select: its expression and what it is called outside."""
+
+    expression: Expression
+    output: Output
+
+
+@dataclass(frozen=True, slots=True)
+class SortPlan:
+    """One key of ORDER BY: an expression, or the number of an output (from 1)."""
+
+    key: Expression | int
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SelectPlan:
+    """One SELECT."""
+
+    distinct: bool
+    top: int | None
+    items: tuple[ItemPlan, ...]
+    sources: tuple[SourcePlan, ...]
+    where: Expression | None
+    group_by: tuple[Expression, ...]
+    having: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetPlan:
+    """A set operation; ``types`` are those of its outputs, ``texts`` tells which have their text form beside them."""
+
+    first: BodyPlan
+    rest: tuple[tuple[str, bool, BodyPlan], ...]
+    types: tuple[Type, ...]
+    texts: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WithPlan:
+    """A query of the WITH clause under its SQL name."""
+
+    name: str
+    query: QueryPlan
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPlan:
+    """A whole query with the columns it yields."""
+
+    body: BodyPlan
+    outputs: tuple[Output, ...]
+    with_items: tuple[WithPlan, ...] = ()
+    order_by: tuple[SortPlan, ...] = ()
+    offset: int | None = None
+
+
+BodyPlan = SelectPlan | SetPlan | QueryPlan
+
+
+def map_conditions(
+    select: SelectPlan, change: Callable[[Expression], Expression], *, in_having: bool = True
+) -> SelectPlan:
+    """The select with each of its own conditions (WHERE, ON, HAVING) changed; queries inside are not entered."""
+    having = select.having
+    return replace(
+        select,
+        sources=tuple(_map_joins(source, change) for source in select.sources),
+        where=None if select.where is None else change(select.where),
+        having=change(having) if having is not None and in_having else having,
+    )
+
+
+def _map_joins(source: SourcePlan, change: Callable[[Expression], Expression]) -> SourcePlan:
+    if not isinstance(source, JoinSource):
+        return source
+    return replace(
+        source,
+        left=_map_joins(source.left, change),
+        right=_map_joins(source.right, change),
+        condition=None if source.condition is None else change(source.condition),
+    )

@@ -1,0 +1,220 @@
+"""The plan as SQL for PostgreSQL with pgSphere.
+
+Columns of the final result are made fit for Arrow: boolean, int2/4/8, float4/8, text and float8[] (docs/design.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vo.adql.kinds import SHAPES, Type
+from vo.adql.plan import (
+    BodyPlan,
+    ColumnValue,
+    Constant,
+    Convert,
+    Expression,
+    ItemPlan,
+    JoinSource,
+    Output,
+    Point,
+    Polygon,
+    QueryPlan,
+    QuerySource,
+    SelectPlan,
+    SetPlan,
+    SortPlan,
+    SourcePlan,
+    TableSource,
+    WithSource,
+)
+from vo.adql.quoting import identifier
+from vo.adql.spherical import VERTICES
+from vo.adql.values import Values, iso_text
+
+
+def render(plan: QueryPlan, *, base_url: str = "", max_rows: int | None = None) -> str:
+    """SQL of the outermost query; at most ``max_rows`` rows are asked for."""
+    return Renderer(base_url).final(plan, max_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the columns of a SELECT must look like: the final result, or one operand of a set operation."""
+
+    final: bool
+    types: tuple[Type, ...] | None = None
+    texts: tuple[bool, ...] | None = None
+
+
+class Renderer:
+    """Writes one query."""
+
+    def __init__(self, base_url: str) -> None:
+        self._values = Values(self._inner, base_url)
+
+    def final(self, plan: QueryPlan, max_rows: int | None) -> str:
+        """The outermost query."""
+        return self._query(plan, _Shape(final=True), max_rows)
+
+    def _inner(self, plan: QueryPlan) -> str:
+        return self._query(plan, _Shape(final=False))
+
+    def _query(self, plan: QueryPlan, shape: _Shape, max_rows: int | None = None) -> str:
+        parts = []
+        if plan.with_items:
+            items = ", ".join(f"{identifier(item.name)} AS ({self._inner(item.query)})" for item in plan.with_items)
+            parts.append(f"WITH {items}")
+        body = plan.body
+        limit = max_rows
+        if isinstance(body, SelectPlan):
+            parts.append(self._select(body, shape))
+            limit = body.top if max_rows is None else max_rows if body.top is None else min(body.top, max_rows)
+        elif isinstance(body, QueryPlan):
+            parts.append(f"({self._query(body, shape)})")
+        else:
+            parts.append(self._set(body, shape))
+        if plan.order_by:
+            parts.append("ORDER BY " + ", ".join(map(self._sort_key, plan.order_by)))
+        if limit is not None:
+            parts.append(f"LIMIT {limit}")
+        if plan.offset:
+            parts.append(f"OFFSET {plan.offset}")
+        return " ".join(parts)
+
+    def _sort_key(self, key: SortPlan) -> str:
+        text = str(key.key) if isinstance(key.key, int) else self._key(key.key)
+        return f"{text} DESC" if key.descending else text
+
+    def _key(self, expression: Expression) -> str:
+        """A sort or group key; a bare number would mean a column of that number."""
+        if isinstance(expression, Constant):
+            return f"({self._values.value(expression)})::{expression.type.sql}"
+        return self._values.value(expression)
+
+    def _set(self, plan: SetPlan, shape: _Shape) -> str:
+        types = shape.types or plan.types
+        texts = shape.texts or plan.texts
+        inner = _Shape(shape.final, types, texts)
+        parts = [self._set_operand(plan.first, inner)]
+        for operator, every, body in plan.rest:
+            parts.append(f"{operator}{' ALL' if every else ''} {self._set_operand(body, inner)}")
+        return " ".join(parts)
+
+    def _set_operand(self, body: BodyPlan, shape: _Shape) -> str:
+        if isinstance(body, QueryPlan):
+            return f"({self._query(body, shape)})"
+        if isinstance(body, SetPlan):
+            return f"({self._set(body, shape)})"
+        text = self._select(body, shape)
+        return text if body.top is None else f"({text} LIMIT {body.top})"
+
+    def _select(self, plan: SelectPlan, shape: _Shape) -> str:
+        columns = []
+        for i, item in enumerate(plan.items):
+            type_ = item.output.type if shape.types is None else shape.types[i]
+            has_text = shape.texts[i] if shape.texts is not None else item.output.text is not None
+            columns.extend(self._columns(item, type_, has_text=has_text, final=shape.final))
+        parts = [f"SELECT {'DISTINCT ' if plan.distinct else ''}{', '.join(columns)}"]
+        parts.append("FROM " + ", ".join(map(self._source, plan.sources)))
+        if plan.where is not None:
+            parts.append(f"WHERE {self._values.condition(plan.where)}")
+        if plan.group_by:
+            parts.append("GROUP BY " + ", ".join(map(self._key, plan.group_by)))
+        if plan.having is not None:
+            parts.append(f"HAVING {self._values.condition(plan.having)}")
+        return " ".join(parts)
+
+    # Columns
+
+    def _columns(self, item: ItemPlan, type_: Type, *, has_text: bool, final: bool) -> list[str]:
+        expression = item.expression
+        if expression.type is not type_:
+            expression = Constant(type_, None) if expression.type is Type.NULL else Convert(type_, expression)
+        if final:
+            return [f"{self._result(expression, has_text=has_text)} AS {_quoted(item.output)}"]
+        columns = [f"{self._values.value(expression)} AS {identifier(item.output.sql)}"]
+        if has_text and item.output.text is not None and isinstance(expression, ColumnValue):
+            columns.append(f"{self._text(expression)} AS {identifier(item.output.text)}")
+        return columns
+
+    def _text(self, column: ColumnValue) -> str:
+        return f"{identifier(column.relation.alias)}.{identifier(column.output.text or '')}"
+
+    def _result(self, expression: Expression, *, has_text: bool) -> str:
+        """The value as Arrow can carry it."""
+        kind = expression.type
+        if kind in SHAPES:
+            if has_text and isinstance(expression, ColumnValue):
+                return self._text(expression)
+            return self._coordinates(expression)
+        if kind is Type.TIMESTAMP:
+            return iso_text(self._values.value(expression))
+        return self._values.value(expression)
+
+    def _coordinates(self, expression: Expression) -> str:
+        """The numbers of a shape in degrees: DALI's point, circle and polygon (1.1, section 3.3.5 to 3.3.7)."""
+        text = self._values.operand(expression)
+        if isinstance(expression, Constant):
+            return "NULL::float8[]"
+        if isinstance(expression, Polygon):
+            return self._vertices(expression, text)
+        if expression.type is Type.POLYGON:
+            return VERTICES.format(_Written(text))
+        if expression.type is Type.POINT:
+            return f"CASE WHEN {text} IS NOT NULL THEN {_place(text)} END"
+        radius = f"degrees(radius({text}))"
+        return f"CASE WHEN {text} IS NOT NULL THEN {_place(f'center({text})')} || {radius} END"
+
+    def _vertices(self, polygon: Polygon, text: str) -> str:
+        """A polygon of written points is shown as it was written; that it can be made is still checked."""
+        numbers = []
+        for vertex in polygon.vertices:
+            if not isinstance(vertex, Point):
+                return VERTICES.format(_Written(text))
+            numbers += [self._values.value(vertex.lon), self._values.value(vertex.lat)]
+        return f"CASE WHEN {text} IS NOT NULL THEN ARRAY[{', '.join(numbers)}]::float8[] END"
+
+    # FROM
+
+    def _source(self, source: SourcePlan) -> str:
+        if isinstance(source, TableSource):
+            table = source.relation.table
+            if table is None:  # pragma: no cover - such a relation always has one
+                raise TypeError(source)
+            return f"{identifier(table.schema)}.{identifier(table.name)} AS {identifier(source.relation.alias)}"
+        if isinstance(source, WithSource):
+            return f"{identifier(source.name)} AS {identifier(source.relation.alias)}"
+        if isinstance(source, QuerySource):
+            return f"({self._inner(source.query)}) AS {identifier(source.relation.alias)}"
+        return self._join(source)
+
+    def _join(self, source: JoinSource) -> str:
+        left, right = self._source(source.left), self._source(source.right)
+        if isinstance(source.right, JoinSource):
+            right = f"({right})"
+        if source.condition is None:
+            if source.kind in ("CROSS", "INNER"):
+                return f"{left} CROSS JOIN {right}"
+            return f"{left} {source.kind} JOIN {right} ON true"
+        return f"{left} {source.kind} JOIN {right} ON {self._values.condition(source.condition)}"
+
+
+class _Written:
+    """SQL that is already safe to stand anywhere, for a template."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __format__(self, spec: str) -> str:
+        return self._text
+
+
+def _place(text: str) -> str:
+    return f"ARRAY[degrees(long({text})), degrees(lat({text}))]"
+
+
+def _quoted(output: Output) -> str:
+    return '"' + output.field.name.replace('"', '""') + '"'

@@ -1,0 +1,463 @@
+"""From the tree to the plan: tables found, scopes opened, columns bound, outputs named and typed."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from vo.adql import tree
+from vo.adql.expressions import Binder, has_aggregate
+from vo.adql.grouping import check_grouped
+from vo.adql.kinds import PLAIN, SHAPES, Type, common_type
+from vo.adql.naming import Names, field_of, proposed_name
+from vo.adql.plan import (
+    And,
+    Apply,
+    BodyPlan,
+    ColumnValue,
+    Compare,
+    Constant,
+    Expression,
+    ItemPlan,
+    JoinSource,
+    Output,
+    QueryPlan,
+    QuerySource,
+    SelectPlan,
+    SetPlan,
+    SortPlan,
+    SourcePlan,
+    TableSource,
+    WithPlan,
+    WithSource,
+)
+from vo.adql.scope import Leaf, Link, Namespace, Pair, Scope, Visible, nearest, query_relation, table_relation
+from vo.adql.spherical import OWN_ALIASES
+from vo.adql.tree import Name, Problem
+from vo.metadata.fields import Catalogue, Table
+
+Rewrite = Callable[[SelectPlan], SelectPlan]
+
+_SIMPLE = re.compile(r"[a-z_][a-z0-9_]{0,49}")
+
+
+class Resolver:
+    """Resolves one query against a catalogue; ``rewrite`` gets each SELECT as soon as it is complete."""
+
+    def __init__(self, catalogue: Catalogue, rewrite: Rewrite) -> None:
+        self._catalogue = catalogue
+        self._rewrite = rewrite
+        self._with: dict[str, tuple[str, tuple[Output, ...], Name]] = {}
+        self._aliases: set[str] = set(OWN_ALIASES)
+
+    def resolve(self, query: tree.Query) -> QueryPlan:
+        """The plan of the outermost query."""
+        with_items = tuple(self._with_item(item) for item in query.with_items)
+        return replace(self._query(query, None, final=True), with_items=with_items)
+
+    def _with_item(self, item: tree.WithItem) -> WithPlan:
+        if item.name.text.lower() in self._with:
+            raise Problem(item.name.at, f"WITH defines {item.name} twice")
+        plan = self._query(item.query, None)
+        outputs = plan.outputs
+        if item.columns:
+            if len(item.columns) != len(outputs):
+                raise Problem(
+                    item.columns[0].at, f"{item.name} has {len(item.columns)} names for {len(outputs)} columns"
+                )
+            outputs = tuple(
+                replace(output, name=name.text, field=replace(output.field, name=name.text))
+                for output, name in zip(outputs, item.columns, strict=True)
+            )
+        name = self._alias(item.name.text)
+        self._with[item.name.text.lower()] = (name, outputs, item.name)
+        return WithPlan(name, plan)
+
+    def _inner_query(self, query: tree.Query, parent: Link | None) -> QueryPlan:
+        if query.with_items:
+            raise Problem(query.with_items[0].at, "WITH can only stand at the beginning of the whole query")
+        return self._query(query, parent)
+
+    def _query(self, query: tree.Query, parent: Link | None, *, final: bool = False) -> QueryPlan:
+        if isinstance(query.body, tree.Select):
+            return self._plain_query(query, query.body, parent, final=final)
+        body, outputs = self._body(query.body, parent, final=final)
+        names = [output.name for output in outputs]
+        order_by = tuple(
+            SortPlan(_output_number(key, names, outputs, final=final), key.descending) for key in query.order_by
+        )
+        return QueryPlan(body, outputs, (), order_by, query.offset)
+
+    def _plain_query(self, query: tree.Query, select: tree.Select, parent: Link | None, *, final: bool) -> QueryPlan:
+        plan, scope = self._select(select, parent, final=final)
+        binder = Binder(scope, self._inner_query, "ORDER BY", aggregates=True)
+        grouped = bool(plan.group_by) or plan.having is not None or _any_aggregate(plan)
+        order_by = []
+        for key in query.order_by:
+            found = _sort_key(key, plan, binder)
+            if not isinstance(found, int):
+                if plan.distinct:
+                    raise Problem(key.at, "with DISTINCT, ORDER BY can only name columns of the select list")
+                if grouped or has_aggregate(found):
+                    check_grouped(found, plan.group_by, scope, key.at)
+            order_by.append(SortPlan(found, key.descending))
+        if not grouped and any(not isinstance(key.key, int) and has_aggregate(key.key) for key in order_by):
+            for item in plan.items:
+                check_grouped(item.expression, (), scope, select.at)
+        outputs = tuple(item.output for item in plan.items)
+        return QueryPlan(self._rewrite(plan), outputs, (), tuple(order_by), query.offset)
+
+    def _body(self, body: tree.Body, parent: Link | None, *, final: bool) -> tuple[BodyPlan, tuple[Output, ...]]:
+        if isinstance(body, tree.Query):
+            if body.with_items:
+                raise Problem(body.with_items[0].at, "WITH can only stand at the beginning of the whole query")
+            plan = self._query(body, parent, final=final)
+            return plan, plan.outputs
+        if isinstance(body, tree.SetOperation):
+            return self._set_operation(body, parent, final=final)
+        select, _ = self._select(body, parent, final=final)
+        return self._rewrite(select), tuple(item.output for item in select.items)
+
+    def _set_operation(
+        self, node: tree.SetOperation, parent: Link | None, *, final: bool
+    ) -> tuple[SetPlan, tuple[Output, ...]]:
+        first, outputs = self._body(node.first, parent, final=final)
+        types = [output.type for output in outputs]
+        texts = [output.text is not None for output in outputs]
+        rest = []
+        for operator, every, operand in node.rest:
+            body, others = self._body(operand, parent, final=final)
+            if len(others) != len(outputs):
+                raise Problem(
+                    operand.at, f"{operator} needs as many columns on both sides: {len(outputs)} and {len(others)}"
+                )
+            for i, other in enumerate(others):
+                common = common_type(types[i], other.type)
+                if common is None:
+                    raise Problem(
+                        operand.at,
+                        f"column {i + 1} of {operator} is a {types[i]} on one side, a {other.type} on the other",
+                    )
+                types[i] = common
+                texts[i] = texts[i] and other.text is not None
+                if common in SHAPES and not final and (operator, every) != ("UNION", True):
+                    raise Problem(operand.at, f"in a sub-query only UNION ALL can be used with a {common}")
+            rest.append((operator, every, body))
+        plan = SetPlan(first, tuple(rest), tuple(types), tuple(texts))
+        return plan, tuple(map(_set_output, outputs, types, texts))
+
+    # One SELECT
+
+    def _select(self, node: tree.Select, parent: Link | None, *, final: bool) -> tuple[SelectPlan, Scope]:
+        sources, namespaces = self._sources(node.sources, parent)
+        scope = Scope(namespaces, parent)
+        where = None
+        if node.where is not None:
+            where = Binder(scope, self._inner_query, "WHERE").condition(node.where)
+        items, nodes = self._items(node, scope)
+        if node.distinct and not final:
+            _check_distinct(items, nodes)
+        find_alias = _alias_finder(items, node)
+        grouping = Binder(scope, self._inner_query, "GROUP BY", aliases=find_alias)
+        group_by = tuple(_group_key(key, grouping, items) for key in node.group_by)
+        having = None
+        if node.having is not None:
+            binder = Binder(scope, self._inner_query, "HAVING", aggregates=True, aliases=find_alias)
+            having = binder.condition(node.having)
+        plan = SelectPlan(node.distinct, node.top, tuple(items), sources, where, group_by, having)
+        if group_by or having is not None or _any_aggregate(plan):
+            for item, item_node in zip(items, nodes, strict=True):
+                check_grouped(item.expression, group_by, scope, item_node.at)
+            if having is not None and node.having is not None:
+                check_grouped(having, group_by, scope, node.having.at)
+        return plan, scope
+
+    def _items(self, node: tree.Select, scope: Scope) -> tuple[list[ItemPlan], list[tree.Item | tree.Star]]:
+        binder = Binder(scope, self._inner_query, "the select list", aggregates=True)
+        result_names, sql_names = Names(), Names(sql=True)
+        items: list[ItemPlan] = []
+        nodes: list[tree.Item | tree.Star] = []
+        for item in node.items:
+            for name, written, expression in _expanded(item, scope, binder):
+                unique = result_names.take(name)
+                sql = sql_names.take(unique)
+                text = None
+                if isinstance(expression, ColumnValue) and expression.output.text is not None:
+                    text = sql_names.take(f"{sql}_text")
+                found = expression.output.column if isinstance(expression, ColumnValue) else None
+                known = written if written is not None else unique
+                field = field_of(expression, unique)
+                items.append(ItemPlan(expression, Output(known, sql, expression.type, field, text, False, found)))
+                nodes.append(item)
+        return items, nodes
+
+    # FROM
+
+    def _sources(
+        self, nodes: tuple[tree.Source, ...], parent: Link | None
+    ) -> tuple[tuple[SourcePlan, ...], tuple[Namespace, ...]]:
+        pairs = [self._source(node, parent) for node in nodes]
+        _check_names(nodes, [namespace for _, namespace in pairs])
+        return tuple(source for source, _ in pairs), tuple(namespace for _, namespace in pairs)
+
+    def _source(self, node: tree.Source, parent: Link | None) -> tuple[SourcePlan, Namespace]:
+        if isinstance(node, tree.TableName):
+            return self._table(node)
+        if isinstance(node, tree.Derived):
+            plan = self._inner_query(node.query, parent)
+            relation = query_relation(plan.outputs, self._alias(node.alias.text), node.alias.text)
+            return QuerySource(relation, plan), Leaf(relation)
+        return self._join(node, parent)
+
+    def _table(self, node: tree.TableName) -> tuple[SourcePlan, Namespace]:
+        known = self._with.get(node.parts[0].text.lower()) if len(node.parts) == 1 else None
+        if known is not None and node.parts[0].matches(known[2].text):
+            name, outputs, written = known
+            alias = node.alias.text if node.alias else written.text
+            relation = query_relation(outputs, self._alias(alias), alias)
+            return WithSource(relation, name), Leaf(relation)
+        table = self._find_table(node.parts)
+        if node.alias is not None:
+            relation = table_relation(table, self._alias(node.alias.text), (node.alias.text,))
+        else:
+            relation = table_relation(table, self._alias(table.name), (table.schema, table.name))
+        return TableSource(relation), Leaf(relation)
+
+    def _find_table(self, parts: tuple[Name, ...]) -> Table:
+        if len(parts) == 1:
+            found = [table for table in self._catalogue.by_name.values() if parts[0].matches(table.name)]
+            if len(found) > 1:
+                names = ", ".join(table.qualified for table in found)
+                raise Problem(parts[0].at, f"the table name {parts[0]} is ambiguous: {names}")
+            if found:
+                return found[0]
+        elif len(parts) == 2:  # noqa: PLR2004 - schema and table
+            table = self._catalogue.by_name.get(f"{parts[0].text}.{parts[1].text}".lower())
+            if table is not None and parts[0].matches(table.schema) and parts[1].matches(table.name):
+                return table
+        written = ".".join(str(part) for part in parts)
+        names = [table.qualified for table in self._catalogue.by_name.values()]
+        hint = nearest(written, names) or nearest(parts[-1].text, [name.split(".")[-1] for name in names])
+        raise Problem(parts[0].at, f"there is no table {written}{hint}")
+
+    def _join(self, node: tree.Join, parent: Link | None) -> tuple[SourcePlan, Namespace]:
+        left, left_names = self._source(node.left, parent)
+        right, right_names = self._source(node.right, parent)
+        _check_join(node)
+        if node.kind == "CROSS":
+            return JoinSource("CROSS", left, right, None), Pair(left_names, right_names)
+        if node.condition is not None:
+            scope = Scope((left_names, right_names), parent)
+            condition = Binder(scope, self._inner_query, "ON").condition(node.condition)
+            merged: tuple[Visible, ...] = ()
+        else:
+            names = node.using or tuple(_common_names(node.at, left_names, right_names))
+            pairs = [_merge(name, node, left_names, right_names) for name in names]
+            if not pairs:
+                return JoinSource("CROSS", left, right, None), Pair(left_names, right_names)
+            merged = tuple(visible for visible, _ in pairs)
+            terms = tuple(condition for _, condition in pairs)
+            condition = terms[0] if len(terms) == 1 else And(terms)
+        if node.kind == "FULL" and not _has_equality(condition, left_names, right_names):
+            raise Problem(node.at, "a FULL JOIN needs a condition that sets a column of each side equal")
+        return JoinSource(node.kind, left, right, condition), Pair(left_names, right_names, merged)
+
+    def _alias(self, name: str) -> str:
+        """An SQL alias that no other relation of the whole query has."""
+        stem = name.lower() if _SIMPLE.fullmatch(name.lower()) else "t"
+        alias = next(
+            candidate
+            for candidate in itertools.chain([stem], (f"{stem}_{i}" for i in itertools.count(2)))
+            if candidate not in self._aliases
+        )
+        self._aliases.add(alias)
+        return alias
+
+
+def _any_aggregate(plan: SelectPlan) -> bool:
+    return any(has_aggregate(item.expression) for item in plan.items)
+
+
+def _expanded(
+    item: tree.Item | tree.Star, scope: Scope, binder: Binder
+) -> Iterator[tuple[str, str | None, Expression]]:
+    """For each output of an item: the name proposed, the name that was written for it, its expression."""
+    if isinstance(item, tree.Item):
+        expression = binder.value(item.expression)
+        if expression.type is Type.RANGE:
+            raise Problem(item.at, "vo_range can only be an argument of CONTAINS and INTERSECTS")
+        written = item.alias.text if item.alias else None
+        if written is None and isinstance(item.expression, tree.ColumnName):
+            written = item.expression.parts[-1].text
+        yield written or proposed_name(expression), written, expression
+        return
+    if item.qualifier:
+        visible = Leaf(scope.relation(item.qualifier)).all()
+    else:
+        visible = scope.all()
+    for column in visible:
+        yield column.name, column.name, column.value
+
+
+def _alias_finder(items: list[ItemPlan], node: tree.Select) -> Callable[[Name], Expression | None]:
+    """Finds what an alias of the select list stands for."""
+    has_star = any(isinstance(item, tree.Star) for item in node.items)
+    aliased = (
+        []
+        if has_star
+        else [
+            (written.alias, planned.expression)
+            for written, planned in zip(node.items, items, strict=True)
+            if isinstance(written, tree.Item) and written.alias is not None
+        ]
+    )
+
+    def find(name: Name) -> Expression | None:
+        found = [expression for alias, expression in aliased if name.matches(alias.text)]
+        if len(found) > 1:
+            raise Problem(name.at, f"the alias {name} is given twice in the select list")
+        return found[0] if found else None
+
+    return find
+
+
+def _ordinal(node: tree.Node, count: int) -> int | None:
+    if not isinstance(node, tree.Number) or not isinstance(node.value, int):
+        return None
+    if not 1 <= node.value <= count:
+        raise Problem(node.at, f"there is no column {node.value} in the select list; it has {count}")
+    return node.value
+
+
+def _group_key(node: tree.Node, binder: Binder, items: list[ItemPlan]) -> Expression:
+    ordinal = _ordinal(node, len(items))
+    key = binder.plain(node) if ordinal is None else items[ordinal - 1].expression
+    if has_aggregate(key):
+        raise Problem(node.at, "GROUP BY cannot use an aggregate")
+    if key.type not in PLAIN:
+        raise Problem(node.at, f"a {key.type} cannot be grouped by")
+    return key
+
+
+def _sort_key(key: tree.SortKey, plan: SelectPlan, binder: Binder) -> Expression | int:
+    """The number of an output where the key is one, else its expression (outputs first, as in SQL)."""
+    ordinal = _ordinal(key.expression, len(plan.items))
+    found: Expression | int | None = ordinal
+    if ordinal is None and isinstance(key.expression, tree.ColumnName) and len(key.expression.parts) == 1:
+        name = key.expression.parts[0]
+        numbers = [i for i, item in enumerate(plan.items, 1) if name.matches(item.output.name)]
+        values = {id(plan.items[i - 1].expression): i for i in numbers}
+        if len(values) > 1 and any(
+            plan.items[i - 1].expression != plan.items[numbers[0] - 1].expression for i in numbers
+        ):
+            raise Problem(name.at, f"the name {name} is given twice in the select list; sort by its number")
+        found = numbers[0] if numbers else None
+    if found is None:
+        expression = binder.plain(key.expression)
+        same = [i for i, item in enumerate(plan.items, 1) if item.expression == expression]
+        found = same[0] if same else expression
+    if isinstance(found, int) and plan.items[found - 1].expression.type not in PLAIN:
+        raise Problem(key.at, f"a {plan.items[found - 1].expression.type} cannot be sorted")
+    return found
+
+
+def _output_number(key: tree.SortKey, names: list[str], outputs: tuple[Output, ...], *, final: bool) -> int:
+    number = _ordinal(key.expression, len(names))
+    if number is None and isinstance(key.expression, tree.ColumnName) and len(key.expression.parts) == 1:
+        name = key.expression.parts[0]
+        fitting = [i for i, text in enumerate(names, 1) if name.matches(text)]
+        number = fitting[0] if len(fitting) == 1 else None
+    if number is None:
+        raise Problem(key.at, "after UNION, EXCEPT or INTERSECT, ORDER BY takes names or numbers of columns")
+    if outputs[number - 1].type not in PLAIN:
+        raise Problem(key.at, f"a {outputs[number - 1].type} cannot be sorted")
+    return number
+
+
+def _set_output(output: Output, type_: Type, has_text: bool) -> Output:  # noqa: FBT001 - used with map
+    text = output.text if has_text else None
+    if output.type is type_ and (output.text is None) == (text is None):
+        return replace(output, column=None)
+    return replace(output, type=type_, text=text, column=None, field=field_of(Constant(type_, None), output.field.name))
+
+
+def _check_distinct(items: list[ItemPlan], nodes: list[tree.Item | tree.Star]) -> None:
+    for item, node in zip(items, nodes, strict=True):
+        if item.expression.type not in PLAIN:
+            raise Problem(node.at, f"in a sub-query DISTINCT cannot be used with a {item.expression.type}")
+
+
+def _check_names(nodes: tuple[tree.Source, ...], namespaces: list[Namespace]) -> None:
+    seen: set[tuple[str, ...]] = set()
+    for node, namespace in zip(nodes, namespaces, strict=True):
+        for relation in namespace.relations():
+            if relation.name in seen:
+                raise Problem(node.at, f"the table {'.'.join(relation.name)} is named twice; give aliases")
+            seen.add(relation.name)
+
+
+def _check_join(node: tree.Join) -> None:
+    specified = node.condition is not None or bool(node.using)
+    if node.natural and (specified or node.kind == "CROSS"):
+        raise Problem(node.at, "a NATURAL JOIN takes neither ON nor USING nor CROSS")
+    if node.kind == "CROSS" and specified:
+        raise Problem(node.at, "a CROSS JOIN takes neither ON nor USING")
+    if node.kind != "CROSS" and not node.natural and not specified:
+        raise Problem(node.right.at, "this JOIN needs ON or USING, or NATURAL in front of it")
+
+
+def _common_names(at: int, left: Namespace, right: Namespace) -> Iterator[Name]:
+    right_names = {name.lower() for name in right.names()}
+    for name in left.names():
+        if name.lower() in right_names:
+            yield Name(at, name)
+
+
+def _merge(name: Name, node: tree.Join, left: Namespace, right: Namespace) -> tuple[Visible, Expression]:
+    """The column that NATURAL or USING makes of one on each side, and the condition that joins them."""
+    sides = []
+    for side in (left, right):
+        found = side.find(name)
+        if len(found) != 1:
+            problem = "is ambiguous on one side of" if found else "is not on both sides of"
+            raise Problem(name.at, f"the column {name} {problem} this join")
+        sides.append(found[0])
+    one, other = sides
+    if common_type(one.value.type, other.value.type) is None:
+        raise Problem(name.at, f"the columns {name} are a {one.value.type} and a {other.value.type}")
+    condition = Compare("=", _comparable(one), _comparable(other))
+    if node.kind == "RIGHT":
+        return Visible(one.name, other.value, other.output), condition
+    if node.kind == "FULL":
+        type_ = common_type(one.value.type, other.value.type) or one.value.type
+        value = Apply("COALESCE", type_, "coalesce({0}, {1})", (one.value, other.value))
+        return Visible(one.name, value, one.output), condition
+    return one, condition
+
+
+def _comparable(visible: Visible) -> Expression:
+    """Shapes that have their text beside them are compared by it."""
+    value = visible.value
+    if isinstance(value, ColumnValue) and value.output.text is not None:
+        text = replace(value.output, sql=value.output.text, type=Type.TEXT, text=None)
+        return ColumnValue(value.relation, text)
+    return value
+
+
+def _has_equality(condition: Expression, left: Namespace, right: Namespace) -> bool:
+    terms = condition.terms if isinstance(condition, And) else (condition,)
+    sides = [{id(relation) for relation in side.relations()} for side in (left, right)]
+    for term in terms:
+        if isinstance(term, Compare) and term.operator == "=" and term.left.type not in SHAPES:
+            used = [_relations(term.left), _relations(term.right)]
+            if all(used) and any(a <= sides[0] and b <= sides[1] for a, b in (used, used[::-1])):
+                return True
+    return False
+
+
+def _relations(expression: Expression) -> set[int]:
+    if isinstance(expression, ColumnValue):
+        return {id(expression.relation)}
+    return {relation for part in expression.parts for relation in _relations(part)}

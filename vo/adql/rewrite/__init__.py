@@ -1,0 +1,33 @@
+"""Exchanges conditions for ones that the indexes answer; what is asked for never changes.
+
+A pass is one function from SELECT to SELECT. Any of them may be left out: the answer stays the same, it takes longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vo.adql.plan import SelectPlan
+from vo.adql.rewrite.cone import use_cones
+from vo.adql.rewrite.negation import push_negations
+from vo.adql.rewrite.time_range import add_time_ranges
+from vo.adql.rewrite.truth import unwrap_truths
+
+Pass = Callable[[SelectPlan], SelectPlan]
+
+#: In this order: the first two bring conditions into the form that the others know.
+PASSES: tuple[Pass, ...] = (unwrap_truths, push_negations, use_cones, add_time_ranges)
+
+
+def rewriter(passes: tuple[Pass, ...] = PASSES) -> Pass:
+    """All passes in one."""
+
+    def rewrite(select: SelectPlan) -> SelectPlan:
+        for change in passes:
+            select = change(select)
+        return select
+
+    return rewrite
+
+
+__all__ = ["PASSES", "Pass", "add_time_ranges", "push_negations", "rewriter", "unwrap_truths", "use_cones"]

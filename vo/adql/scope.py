@@ -1,0 +1,241 @@
+"""Which columns a name can mean: tables, aliases, NATURAL and USING, and the queries around a query."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from vo.adql.kinds import type_of
+from vo.adql.plan import ColumnValue, Expression, Output, Relation
+from vo.adql.tree import Name, Problem
+from vo.metadata.fields import Column, Table
+
+
+def table_relation(table: Table, alias: str, name: tuple[str, ...]) -> Relation:
+    """A table of the catalogue; its columns become outputs when they are asked for, since tables are wide."""
+
+    def find(text: str) -> tuple[Output, ...]:
+        column = table.by_name.get(text.lower())
+        if column is None:
+            return ()
+        if column.name == text:
+            return (_column_output(column),)
+        # names that differ by their case only share one entry of by_name
+        same = tuple(other for other in table.columns if other.name == text)
+        return tuple(_column_output(other) for other in same or (column,))
+
+    def outputs() -> tuple[Output, ...]:
+        return tuple(_column_output(column) for column in table.columns)
+
+    return Relation(alias, name, find, outputs, table)
+
+
+def _column_output(column: Column) -> Output:
+    return Output(
+        column.name, column.name, type_of(column.kind), column.field(), column.text_column, column.is_path, column
+    )
+
+
+def query_relation(outputs: tuple[Output, ...], alias: str, name: str) -> Relation:
+    """A query that stands as a table."""
+
+    def find(text: str) -> tuple[Output, ...]:
+        return tuple(output for output in outputs if output.name.lower() == text.lower())
+
+    return Relation(alias, (name,), find, lambda: outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """A column as an unqualified name finds it: its name and what it stands for."""
+
+    name: str
+    value: Expression
+    output: Output
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """The columns of one relation."""
+
+    relation: Relation
+
+    def relations(self) -> Iterator[Relation]:
+        yield self.relation
+
+    def find(self, name: Name) -> list[Visible]:
+        return [self._visible(output) for output in self.relation.find(name.text) if name.matches(output.name)]
+
+    def all(self) -> Iterator[Visible]:
+        return map(self._visible, self.relation.outputs())
+
+    def names(self) -> Iterator[str]:
+        if self.relation.table is not None:
+            return (column.name for column in self.relation.table.columns)
+        return (output.name for output in self.relation.outputs())
+
+    def _visible(self, output: Output) -> Visible:
+        return Visible(output.name, ColumnValue(self.relation, output), output)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The columns of a join: those that NATURAL or USING merged come first (SQL-92, section 7.5)."""
+
+    left: Namespace
+    right: Namespace
+    merged: tuple[Visible, ...] = ()
+
+    def relations(self) -> Iterator[Relation]:
+        yield from self.left.relations()
+        yield from self.right.relations()
+
+    def find(self, name: Name) -> list[Visible]:
+        found = [visible for visible in self.merged if name.matches(visible.name)]
+        return found or [*self.left.find(name), *self.right.find(name)]
+
+    def all(self) -> Iterator[Visible]:
+        yield from self.merged
+        known = {visible.name.lower() for visible in self.merged}
+        for side in (self.left, self.right):
+            yield from (visible for visible in side.all() if visible.name.lower() not in known)
+
+    def names(self) -> Iterator[str]:
+        known = {visible.name.lower() for visible in self.merged}
+        yield from (visible.name for visible in self.merged)
+        for side in (self.left, self.right):
+            yield from (name for name in side.names() if name.lower() not in known)
+
+
+Namespace = Leaf | Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The way from a query out to the one around it; ``used`` collects the outer columns that were found there."""
+
+    scope: Scope
+    used: list[Expression] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """All that names in one SELECT, or in one ON condition, can mean."""
+
+    namespaces: tuple[Namespace, ...]
+    parent: Link | None = None
+
+    def relations(self) -> Iterator[Relation]:
+        for namespace in self.namespaces:
+            yield from namespace.relations()
+
+    def all(self) -> Iterator[Visible]:
+        for namespace in self.namespaces:
+            yield from namespace.all()
+
+    def column(self, parts: tuple[Name, ...]) -> Expression:
+        """The column of this name, here or in the queries around; :class:`Problem` when none or several fit."""
+        scope: Scope | None = self
+        crossed: list[Link] = []
+        while scope is not None:
+            found = scope._find(parts)
+            if found is not None:
+                for link in crossed:
+                    link.used.append(found)
+                return found
+            if scope.parent is None:
+                break
+            crossed.append(scope.parent)
+            scope = scope.parent.scope
+        raise self._unknown(parts)
+
+    def has(self, name: Name) -> bool:
+        """Whether an unqualified name means a column of this very scope."""
+        return any(namespace.find(name) for namespace in self.namespaces)
+
+    def relation(self, qualifier: tuple[Name, ...]) -> Relation:
+        """The relation that a qualifier names."""
+        found = self._relation(qualifier)
+        if found is None:
+            raise Problem(qualifier[0].at, self._no_table(qualifier))
+        return found
+
+    def _find(self, parts: tuple[Name, ...]) -> Expression | None:
+        *qualifier, name = parts
+        if not qualifier:
+            found = [visible for namespace in self.namespaces for visible in namespace.find(name)]
+            return _only(found, name) if found else None
+        relation = self._relation(tuple(qualifier))
+        if relation is None:
+            return None
+        inside = Leaf(relation).find(name)
+        if not inside:
+            near = nearest(name.text, Leaf(relation).names())
+            raise Problem(name.at, f"the table {_dotted(qualifier)} has no column {name}{near}")
+        return _only(inside, name)
+
+    def _relation(self, qualifier: tuple[Name, ...]) -> Relation | None:
+        fitting = [relation for relation in self.relations() if _qualifies(qualifier, relation)]
+        exact = [relation for relation in fitting if relation.name[-1] == qualifier[-1].text]
+        fitting = exact if len(exact) == 1 else fitting
+        if len(fitting) > 1:
+            names = ", ".join(".".join(relation.name) for relation in fitting)
+            raise Problem(qualifier[0].at, f"the table name {_dotted(qualifier)} is ambiguous: {names}; give aliases")
+        return fitting[0] if fitting else None
+
+    def _chain(self) -> Iterator[Scope]:
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent.scope if scope.parent else None
+
+    def _unknown(self, parts: tuple[Name, ...]) -> Problem:
+        *qualifier, name = parts
+        if qualifier:
+            return Problem(qualifier[0].at, self._no_table(tuple(qualifier)))
+        names = [text for scope in self._chain() for namespace in scope.namespaces for text in namespace.names()]
+        hint = nearest(name.text, names)
+        if name.delimited and any(name.text.lower() == text.lower() for text in names):
+            hint = f"; names in double quotes are case-sensitive{hint}"
+        elif name.delimited:
+            hint = f"; texts stand in single quotes{hint}"
+        return Problem(name.at, f"there is no column {name}{hint}")
+
+    def _no_table(self, qualifier: tuple[Name, ...]) -> str:
+        names = [relation.name[-1] for scope in self._chain() for relation in scope.relations()]
+        return f"there is no table {_dotted(qualifier)} in this query{nearest(qualifier[-1].text, names)}"
+
+
+def _qualifies(qualifier: tuple[Name, ...], relation: Relation) -> bool:
+    if len(qualifier) > len(relation.name):
+        return False
+    stored = relation.name[-len(qualifier) :]
+    return all(name.matches(text) for name, text in zip(qualifier, stored, strict=True))
+
+
+def _only(found: list[Visible], name: Name) -> Expression:
+    if len(found) == 1:
+        return found[0].value
+    exact = [visible for visible in found if visible.name == name.text]
+    if name.delimited and len(exact) == 1:
+        return exact[0].value
+    candidates = ", ".join(_described(visible) for visible in found)
+    raise Problem(name.at, f"the column {name} is ambiguous: {candidates}; put a table's name or alias in front")
+
+
+def _described(visible: Visible) -> str:
+    if isinstance(visible.value, ColumnValue):
+        return f"{visible.value.relation.name[-1]}.{visible.name}"
+    return visible.name
+
+
+def _dotted(parts: Iterable[Name]) -> str:
+    return ".".join(str(name) for name in parts)
+
+
+def nearest(text: str, names: Iterable[str]) -> str:
+    """``; did you mean x?`` for the known name that is most like the unknown one."""
+    known = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(text.lower(), known, n=1)
+    return f"; did you mean {known[near[0]]}?" if near else ""

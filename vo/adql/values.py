@@ -1,0 +1,284 @@
+"""Expressions as SQL. ``value`` writes one as it may stand alone, ``operand`` puts brackets round what needs them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from vo.adql import spherical
+from vo.adql.expressions import convert
+from vo.adql.geometry import WIDEST_CIRCLE, number
+from vo.adql.kinds import INTEGERS, Type
+from vo.adql.plan import (
+    AmongRows,
+    AmongValues,
+    And,
+    Apply,
+    Circle,
+    ColumnValue,
+    Compare,
+    Constant,
+    Convert,
+    During,
+    Expression,
+    HasRows,
+    IsNull,
+    Like,
+    Minus,
+    Not,
+    Operators,
+    Or,
+    Point,
+    Polygon,
+    QueryPlan,
+    QueryValue,
+    Range,
+    Spherical,
+    Truth,
+    Within,
+)
+from vo.adql.quoting import identifier, literal
+from vo.errors import ADQLFault
+
+#: What stands anywhere without brackets.
+_ATOMS = (Constant, ColumnValue, Apply, Convert, QueryValue, Point, Circle, Polygon, Range, Truth)
+
+
+class _Argument:
+    """An argument in a template: ``{0}`` as it is, ``{0:p}`` with brackets where it needs them."""
+
+    __slots__ = ("_expression", "_values")
+
+    def __init__(self, values: Values, expression: Expression) -> None:
+        self._values = values
+        self._expression = expression
+
+    def __format__(self, spec: str) -> str:
+        return self._values.operand(self._expression) if spec == "p" else self._values.value(self._expression)
+
+
+class Values:
+    """Writes expressions; ``query`` writes the queries inside them, ``base_url`` goes before stored paths."""
+
+    def __init__(self, query: Callable[[QueryPlan], str], base_url: str) -> None:
+        self._query = query
+        self._base = literal(base_url) if base_url else ""
+
+    def value(self, expression: Expression) -> str:
+        """SQL of a value or of a condition that may be unknown."""
+        return _WRITERS[type(expression)](self, expression)
+
+    def operand(self, expression: Expression) -> str:
+        """SQL that may stand beside any operator."""
+        text = self.value(expression)
+        return text if isinstance(expression, _ATOMS) and not text.startswith("-") else f"({text})"
+
+    def condition(self, expression: Expression) -> str:
+        """SQL of a condition of which only the rows count where it holds: there operators may stand bare."""
+        match expression:
+            case And(terms):
+                return " AND ".join(self._term(term) for term in terms)
+            case Or(terms):
+                return " OR ".join(self._term(term) for term in terms)
+            case Not(Spherical() as shape):
+                return f"({self._spherical(shape)}) IS FALSE"
+            case Spherical():
+                return self._spherical(expression)
+        return self.value(expression)
+
+    def _term(self, term: Expression) -> str:
+        text = self.condition(term)
+        return f"({text})" if isinstance(term, And | Or) else text
+
+    # Values
+
+    def constant(self, node: Constant) -> str:
+        value = node.value
+        if value is None:
+            return f"NULL::{node.type.sql}"
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, str):
+            return f"{literal(value)}::{node.type.sql}"
+        if node.type in INTEGERS:
+            return str(value)
+        return f"{value!r}::{node.type.sql}"
+
+    def column(self, node: ColumnValue) -> str:
+        text = f"{identifier(node.relation.alias)}.{identifier(node.output.sql)}"
+        return f"({self._base} || {text})" if node.output.is_path and self._base else text
+
+    def minus(self, node: Minus) -> str:
+        return f"-{self.operand(node.operand)}"
+
+    def operators(self, node: Operators) -> str:
+        return self.operand(node.first) + "".join(f" {sign} {self.operand(operand)}" for sign, operand in node.rest)
+
+    def apply(self, node: Apply) -> str:
+        return node.template.format(*(_Argument(self, argument) for argument in node.arguments))
+
+    def convert(self, node: Convert) -> str:
+        operand = node.operand
+        text = self.operand(operand)
+        if node.type is not Type.TEXT:
+            return f"{text}::{node.type.sql}"
+        if operand.type is Type.TIMESTAMP:
+            text = iso_text(text)
+        elif operand.type is not Type.TEXT or isinstance(operand, Constant):
+            text = f"{text}::text"
+        if node.length is None:
+            return text
+        return f"rpad({text}, {node.length})" if node.padded else f"left({text}, {node.length})"
+
+    def query_value(self, node: QueryValue) -> str:
+        return f"({self._query(node.query)})"
+
+    def truth(self, node: Truth) -> str:
+        return f"({self.value(node.condition)})::int"
+
+    # Shapes
+
+    def point(self, node: Point) -> str:
+        return f"spoint(radians({self._double(node.lon)}), radians({self._double(node.lat)}))"
+
+    def circle(self, node: Circle) -> str:
+        size = number(node.radius)
+        if size is not None and size > WIDEST_CIRCLE:
+            raise ADQLFault(
+                f"a circle of more than {WIDEST_CIRCLE:g} degrees can only be an argument of CONTAINS or INTERSECTS"
+            )
+        return f"scircle({self.value(node.centre)}, radians({self._double(node.radius)}))"
+
+    def polygon(self, node: Polygon) -> str:
+        places = [_constant_place(vertex) for vertex in node.vertices]
+        if None not in places:
+            vertices = ",".join(f"({place[0]!r},{place[1]!r})" for place in places if place is not None)
+            return f"'{{{vertices}}}'::spoly"
+        vertices = " || ',' || ".join(self._vertex(vertex) for vertex in node.vertices)
+        return f"('{{' || {vertices} || '}}')::spoly"
+
+    def _vertex(self, vertex: Expression) -> str:
+        """``(lon,lat)`` in radians, as pgSphere reads it."""
+        if isinstance(vertex, Point):
+            lon, lat = f"radians({self._double(vertex.lon)})", f"radians({self._double(vertex.lat)})"
+        else:
+            lon, lat = f"long({self.value(vertex)})", f"lat({self.value(vertex)})"
+        return f"'(' || {lon} || ',' || {lat} || ')'"
+
+    def range(self, node: Range) -> str:
+        return spherical.range_box(node.lon_min, node.lon_max, node.lat_min, node.lat_max)
+
+    def _double(self, expression: Expression) -> str:
+        """A number as float8; that of a real column is made one, so that it fits the indexed expression."""
+        return self.value(convert(expression, Type.DOUBLE))
+
+    # Conditions
+
+    def compare(self, node: Compare) -> str:
+        return f"{self.operand(node.left)} {node.operator} {self.operand(node.right)}"
+
+    def within(self, node: Within) -> str:
+        return f"{self.operand(node.operand)} BETWEEN {self.operand(node.low)} AND {self.operand(node.high)}"
+
+    def among_values(self, node: AmongValues) -> str:
+        return f"{self.operand(node.operand)} IN ({', '.join(self.value(item) for item in node.items)})"
+
+    def among_rows(self, node: AmongRows) -> str:
+        return f"{self.operand(node.operand)} IN ({self._query(node.query)})"
+
+    def has_rows(self, node: HasRows) -> str:
+        return f"EXISTS ({self._query(node.query)})"
+
+    def like(self, node: Like) -> str:
+        operator = "ILIKE" if node.any_case else "LIKE"
+        pattern = node.pattern
+        if isinstance(pattern, Constant) and isinstance(pattern.value, str):
+            # PostgreSQL's own escape character, escaped: a constant pattern can use an index
+            escaped = literal(pattern.value.replace("\\", "\\\\"))
+            return f"{self.operand(node.operand)} {operator} {escaped}"
+        return f"{self.operand(node.operand)} {operator} {self.operand(pattern)} ESCAPE ''"
+
+    def is_null(self, node: IsNull) -> str:
+        operand = node.operand
+        plain = isinstance(operand, ColumnValue) and operand.output.is_path
+        text = (
+            f"{identifier(operand.relation.alias)}.{identifier(operand.output.sql)}" if plain else self.operand(operand)
+        )
+        return f"{text} IS {'NOT ' if node.negated else ''}NULL"
+
+    def spherical(self, node: Spherical) -> str:
+        # in a place where NOT or a cast may stand round it: PostgreSQL must not look for a negator
+        return f"({self._spherical(node)})::int = 1"
+
+    def _spherical(self, node: Spherical) -> str:
+        if isinstance(node.right, Range) and node.operator == "&&":
+            area = node.right
+            shape = self.operand(node.left)
+            return spherical.range_overlaps(shape, area.lon_min, area.lon_max, area.lat_min, area.lat_max)
+        return f"{self.operand(node.left)} {node.operator} {self.operand(node.right)}"
+
+    def during(self, node: During) -> str:
+        table = node.relation.table
+        if table is None or table.time_range is None:  # pragma: no cover - the rewriter only takes such tables
+            raise TypeError(node)
+        column = f"{identifier(node.relation.alias)}.{identifier(table.time_range[0])}"
+        low, high = self._double(node.low), self._double(node.high)
+        if node.operator == "@>":
+            return f"{column} @> {low}"
+        if number(node.low) is None or number(node.high) is None:
+            low, high = f"least({low}, {high})", f"greatest({low}, {high})"
+        return f"{column} {node.operator} vo.mjd_range({low}, {high}, '[]')"
+
+    def negation(self, node: Not) -> str:
+        return f"NOT ({self.value(node.operand)})"
+
+    def all_of(self, node: And) -> str:
+        return " AND ".join(self._nested(term) for term in node.terms)
+
+    def any_of(self, node: Or) -> str:
+        return " OR ".join(self._nested(term) for term in node.terms)
+
+    def _nested(self, term: Expression) -> str:
+        text = self.value(term)
+        return f"({text})" if isinstance(term, And | Or) else text
+
+
+_WRITERS: dict[type, Callable[..., str]] = {
+    Constant: Values.constant,
+    ColumnValue: Values.column,
+    Minus: Values.minus,
+    Operators: Values.operators,
+    Apply: Values.apply,
+    Convert: Values.convert,
+    QueryValue: Values.query_value,
+    Truth: Values.truth,
+    Point: Values.point,
+    Circle: Values.circle,
+    Polygon: Values.polygon,
+    Range: Values.range,
+    Compare: Values.compare,
+    Within: Values.within,
+    AmongValues: Values.among_values,
+    AmongRows: Values.among_rows,
+    HasRows: Values.has_rows,
+    Like: Values.like,
+    IsNull: Values.is_null,
+    Spherical: Values.spherical,
+    During: Values.during,
+    Not: Values.negation,
+    And: Values.all_of,
+    Or: Values.any_of,
+}
+
+
+def iso_text(timestamp: str) -> str:
+    """SQL that writes a timestamp as DALI does (1.1, section 3.3.3), with no more decimals than it has."""
+    return f"rtrim(rtrim(to_char({timestamp}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), '0'), '.')"
+
+
+def _constant_place(vertex: Expression) -> tuple[float, float] | None:
+    """Longitude and latitude in radians of a constant point."""
+    if not isinstance(vertex, Point):
+        return None
+    lon, lat = number(vertex.lon), number(vertex.lat)
+    return None if lon is None or lat is None else (math.radians(lon), math.radians(lat))
