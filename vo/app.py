@@ -134,7 +134,7 @@ def _listen(settings: Settings) -> socket.socket:
     except OSError as error:
         raise OperatorFault(
             f"cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
-            "Stop what uses it, or choose another port with VO_PORT (0: any free one)."
+            "Stop what uses it, or choose another port with --port or VO_PORT (0: any free one)."
         ) from error
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import vo
-from vo.adql import compile_query
-from vo.adql.limits import Limits
+from vo.adql import Limits, compile_query
 from vo.dali.parameters import overflow_text
 from vo.db.connect import Database
 from vo.errors import LimitFault
