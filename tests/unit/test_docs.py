@@ -9,7 +9,10 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from vo.metadata.collection import Collection
+from vo import cli
+from vo.app import _routes, make_context
+from vo.ingest.load import READERS
+from vo.metadata.collection import Collection, load_collection
 from vo.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -73,14 +76,18 @@ def descriptor_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     return keys
 
 
+def first_column(name: str, heading: str) -> list[str]:
+    """What stands in backquotes at the beginning of each row of the table with this first heading."""
+    text = read(name)
+    table = text[text.index(f"| {heading} |") :].split("\n\n", 1)[0]
+    return sorted(re.findall(r"^\| `([^`]+)` \|", table, flags=re.MULTILINE))
+
+
 def test_every_key_of_a_descriptor_is_documented():
-    written = re.findall(r"^\| `([a-z_.]+)` \|", read("docs/publishing.md"), flags=re.MULTILINE)
-    assert sorted(written) == sorted(descriptor_keys(Collection))
+    assert first_column("docs/publishing.md", "Key") == sorted(descriptor_keys(Collection))
 
 
 def test_the_example_descriptor_of_the_guide_is_valid(tmp_path):
-    from vo.metadata.collection import load_collection
-
     block = re.search(r"```toml\n(.*?)```", read("docs/publishing.md"), flags=re.DOTALL)
     assert block is not None
     folder = tmp_path / "skyview"
@@ -89,3 +96,20 @@ def test_the_example_descriptor_of_the_guide_is_valid(tmp_path):
     collection = load_collection(Settings(resources_dir=tmp_path), "skyview")
     assert collection.footprint.plate_scale == 101.4
     assert collection.fits.exptime_unit == "min"
+
+
+def test_every_reader_is_documented():
+    assert first_column("docs/publishing.md", "Reader") == sorted(reader.name for reader in READERS)
+
+
+def test_every_address_is_documented(database, settings):
+    """The routes of the application, with <name> where a part varies."""
+    context = make_context(settings, database)
+    paths = {re.sub(r"\{(\w+)(:\w+)?\}", r"<\1>", route.path) for route in _routes(context)}
+    assert first_column("docs/operating.md", "Path") == sorted(paths)
+
+
+def test_every_command_is_documented():
+    names = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
+    written = {row.split()[1] for row in first_column("docs/operating.md", "Command")}
+    assert written == names

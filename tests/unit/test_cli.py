@@ -1,0 +1,253 @@
+"""The command `vo`: what it prints, how it starts and stops, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+import vo
+from vo.db.binaries import find_binaries
+from vo.demo import make
+from vo.errors import OperatorFault
+
+COMMANDS = ("demo", "init", "ingest", "check", "serve", "adql")
+VO = [sys.executable, "-c", "from vo.cli import main; main()"]
+PATIENCE = 90
+
+
+@pytest.fixture(scope="module")
+def private():
+    try:
+        find_binaries()
+    except OperatorFault as fault:
+        pytest.skip(f"no PostgreSQL with pgSphere for a private cluster: {fault.text}")
+
+
+@pytest.fixture(scope="module")
+def data(settings, private):
+    """A data folder that has the demo's files already, so that starting is quick."""
+    folder = Path(tempfile.mkdtemp(prefix="vo-cli-"))
+    folder.chmod(0o755)
+    assert list(make(settings))
+    shutil.copytree(settings.data_dir / "demo", folder / "demo")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def environment(**more):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VO_")}
+    return {**kept, "COLUMNS": "120", "PYTHONUNBUFFERED": "1", **more}
+
+
+def run(*arguments, timeout=PATIENCE, cwd=None, **more):
+    return subprocess.run(
+        [*VO, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        cwd=cwd,
+        env=environment(**more),
+    )
+
+
+@contextmanager
+def started(*arguments, **more):
+    """A running `vo`, with its first line that names an address; ended with its group when the test leaves it."""
+    process = subprocess.Popen(
+        [*VO, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env=environment(**more),
+    )
+    said = []
+    try:
+        for line in process.stdout:
+            said.append(line)
+            if found := re.search(r"on (http://127\.0\.0\.1:\d+)", line):
+                yield process, found[1], said
+                return
+        pytest.fail("it ended before it served: " + "".join(said))
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(PATIENCE)
+        process.stdout.close()
+
+
+def get(url):
+    return httpx.get(url, timeout=PATIENCE).raise_for_status().text
+
+
+def wait_until_served(url):
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return get(url)
+        except httpx.TransportError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def is_one_friendly_line(done, *words):
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip().count("\n") == 0, done.stderr
+    assert done.stderr.startswith("vo: ")
+    for word in words:
+        assert word in done.stderr
+
+
+# -- words
+
+
+def test_version():
+    assert run("--version").stdout == f"vo-plates {vo.__version__}\n"
+
+
+def test_help_lists_exactly_the_commands_that_do_something():
+    text = run("--help").stdout
+    listed = re.findall(r"^│ (\w+) {2,}", text, flags=re.MULTILINE)
+    assert sorted(listed) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_an_example(command):
+    done = run(command, "--help")
+    assert done.returncode == 0
+    assert f"Example: vo {command}" in done.stdout
+
+
+# -- what is wrong is one line that says what to do
+
+
+def test_a_bad_setting_is_named(tmp_path):
+    is_one_friendly_line(run("check", "demo", VO_PORT="eighty"), "VO_PORT", "docs/settings.md")
+
+
+def test_an_unknown_collection_is_answered_with_the_known_ones():
+    is_one_friendly_line(run("check", "nosuch"), "nosuch", "demo", "VO_RESOURCES_DIR")
+
+
+def test_check_names_the_wrong_key(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "collection.toml").write_text('name = "mine"\ntitel = "My plates"\n')
+    done = run("check", "mine", VO_RESOURCES_DIR=str(tmp_path))
+    is_one_friendly_line(done, "titel: is not a key", "title: Field required")
+
+
+@pytest.mark.parametrize("collection", ["demo", "dasch", "poss1"])
+def test_the_shipped_collections_are_sound(collection):
+    done = run("check", collection)
+    assert done.returncode == 0, done.stderr
+    assert "sound" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["demo", "serve"])
+def test_a_port_that_is_taken_is_told_at_once(command, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run(command, "--port", port, "--data", tmp_path / "data", timeout=30)
+    is_one_friendly_line(done, str(port), "--port")
+    assert not (tmp_path / "data" / "cluster").exists()
+
+
+def test_serving_nothing_is_refused(private):
+    with tempfile.TemporaryDirectory(prefix="vo-cli-") as folder:
+        Path(folder).chmod(0o755)
+        is_one_friendly_line(run("serve", "--port", 0, "--data", folder), "vo ingest")
+
+
+# -- the demo's life
+
+
+def test_demo_serves_shares_its_database_and_stops_in_order(data):
+    with started("demo", "--port", 0, "--data", data) as (process, base, _):
+        assert "SYNTHETIC" in wait_until_served(base)
+        second = run("demo", "--port", 0, "--data", data)
+        assert second.returncode == 1
+        assert "another `vo demo`" in second.stderr
+        assert "--data" in second.stderr
+        # a query on the command line uses the running database and leaves it running
+        asked = run("adql", "SELECT plate_id, s_ra, t_exptime FROM demo.plates WHERE plate_id = 'pole'", "--data", data)
+        assert asked.returncode == 0, asked.stderr
+        assert re.search(r"pole +│ 40\.0", asked.stdout)
+        assert "t_exptime [s]" in asked.stdout
+        assert "SELECT" in asked.stdout.split("┏")[0]
+        planned = run("adql", "SELECT count(*) FROM demo.plates", "--explain", "--data", data)
+        assert "cost=" in planned.stdout
+        cut = run("adql", "SELECT plate_id FROM demo.plates", "--rows", 3, "--data", data)
+        assert "more rows" in cut.stdout
+        wrong = run("adql", "SELECT plate FROM demo.plates", "--data", data)
+        is_one_friendly_line(wrong, "line 1, column 8", "plate_id")
+        assert "SYNTHETIC" in get(base)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert not (data / "cluster" / "data" / "postmaster.pid").exists()
+
+
+def test_demo_killed_starts_again_over_its_data_within_ten_seconds(data):
+    with started("demo", "--port", 0, "--data", data) as (process, base, _):
+        wait_until_served(base)
+        process.kill()
+        process.wait(30)
+    began = time.monotonic()
+    with started("demo", "--port", 0, "--data", data) as (process, base, said):
+        wait_until_served(f"{base}/plates/demo/comet_1941")
+        assert time.monotonic() - began < 10
+        assert not [line for line in said if "Traceback" in line]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert not (data / "cluster" / "data" / "postmaster.pid").exists()
+
+
+def test_the_demo_never_goes_into_the_operators_database(data):
+    """Also with VO_DSN set it uses its private cluster."""
+    dsn = "postgresql://nobody@127.0.0.1:1/none"
+    with started("demo", "--port", 0, "--data", data, VO_DSN=dsn, VO_QUERY_DSN=dsn) as (_, base, _said):
+        assert "SYNTHETIC" in wait_until_served(base)
+
+
+# -- ingest
+
+
+def test_ingest_loads_each_source_and_tells_the_failed_one(data, tmp_path):
+    header = (data / "demo" / "tpv" / "tpv.fits").resolve()
+    (tmp_path / "empty.jsonl").write_text("")
+    done = run("ingest", "samples", tmp_path / "empty.jsonl", header, "--data", data)
+    assert done.returncode == 1
+    assert "empty.jsonl" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert re.search(r"exposures +│ +1 ", done.stdout), done.stdout
+    again = run("ingest", "samples", header, "--data", data)
+    assert again.returncode == 0, again.stderr
+    assert "1 the same" in again.stdout
+    assert " 1 new" not in again.stdout
+    found = run(
+        "adql", "SELECT obs_collection, count(*) AS n FROM ivoa.obscore GROUP BY obs_collection", "--data", data
+    )
+    assert "SAMPLES" in found.stdout
+    assert "SYNTHETIC-DEMO" in found.stdout
+
+
+def test_init_publishes_and_is_repeatable(data):
+    first, second = (run("init", "poss1", "--data", data) for _ in range(2))
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+    assert first.stdout == second.stdout
+    assert "poss1: " in first.stdout
+    found = run("adql", "SELECT count(*) AS n FROM poss1.plates", "--data", data)
+    assert re.search(r"│ 0 ", found.stdout)
