@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ClassVar
 
 from vo.adql import tree
 from vo.adql.functions import FUNCTIONS, Function, Parameter, Result
@@ -42,10 +42,8 @@ _SMALLEST, _LARGEST = -(2**31), 2**31 - 1
 _LARGEST_BIG = 2**63 - 1
 
 
-class QueryResolver(Protocol):
-    """What resolves a query inside a query; ``parent`` leads to the columns around it."""
-
-    def __call__(self, query: tree.Query, parent: Link) -> QueryPlan: ...
+#: What resolves a query inside a query; the link leads to the columns around it.
+QueryResolver = Callable[[tree.Query, Link], QueryPlan]
 
 
 def _columns(expression: Expression) -> list[ColumnValue]:
@@ -68,7 +66,7 @@ def to_timestamp(value: str) -> str | None:
         return None
     written = f"{match[1]} {match[2] or '00:00:00'}"
     try:
-        dt.datetime.fromisoformat(written.split(".")[0])
+        dt.datetime.fromisoformat(written.split(".", maxsplit=1)[0])
     except ValueError:
         return None
     return written
@@ -105,14 +103,14 @@ class Binder:
 
     def value(self, node: tree.Node) -> Expression:
         """A value; :class:`Problem` for a condition."""
-        expression = _BINDERS[type(node)](self, node)
+        expression = self._BINDERS[type(node)](self, node)
         if expression.type is Type.CONDITION:
             raise Problem(node.at, "a condition stands where a value is expected")
         return expression
 
     def condition(self, node: tree.Node) -> Expression:
         """A condition; :class:`Problem` for a value."""
-        expression = _BINDERS[type(node)](self, node)
+        expression = self._BINDERS[type(node)](self, node)
         if expression.type is not Type.CONDITION:
             hint = "; compare it, as in ... = 1" if isinstance(expression, Truth) else ""
             raise Problem(node.at, f"{self.clause} needs a condition, this is a value of type {expression.type}{hint}")
@@ -129,7 +127,7 @@ class Binder:
 
     # Values
 
-    def number(self, node: tree.Number) -> Expression:
+    def _number(self, node: tree.Number) -> Expression:
         value = node.value
         if isinstance(value, int) and value <= _LARGEST_BIG:
             return Constant(Type.INTEGER if value <= _LARGEST else Type.BIGINT, value)
@@ -137,24 +135,24 @@ class Binder:
             raise Problem(node.at, "this number is too large for a DOUBLE PRECISION")
         return Constant(Type.DOUBLE, float(value))
 
-    def string(self, node: tree.String) -> Expression:
+    def _string(self, node: tree.String) -> Expression:
         return Constant(Type.TEXT, node.value)
 
-    def null(self, _node: tree.Null) -> Expression:
+    def _null(self, _node: tree.Null) -> Expression:
         return Constant(Type.NULL, None)
 
-    def column(self, node: tree.ColumnName) -> Expression:
+    def _column(self, node: tree.ColumnName) -> Expression:
         if self.aliases is not None and len(node.parts) == 1 and not self.scope.has(node.parts[0]):
             found = self.aliases(node.parts[0])
             if found is not None:
                 return found
         return self.scope.column(node.parts)
 
-    def signed(self, node: tree.Signed) -> Expression:
-        operand = self._number(node.operand)
+    def _signed(self, node: tree.Signed) -> Expression:
+        operand = self._numeric_value(node.operand)
         return operand if node.sign == "+" or operand.type is Type.NULL else Minus(operand)
 
-    def chain(self, node: tree.Chain) -> Expression:
+    def _chain(self, node: tree.Chain) -> Expression:
         total = self.value(node.first)
         before = node.first
         done: list[tuple[str, Expression]] = []
@@ -172,7 +170,7 @@ class Binder:
             type_, _typed(first, type_), tuple((operator, _typed(right, type_)) for operator, right in done)
         )
 
-    def call(self, node: tree.Call) -> Expression:
+    def _call(self, node: tree.Call) -> Expression:
         overloads = FUNCTIONS.get(node.name.upper())
         if overloads is None:
             raise Problem(node.at, f"there is no function {node.name}{nearest(node.name, FUNCTIONS)}")
@@ -198,7 +196,7 @@ class Binder:
         except BadArgument as fault:
             raise Problem(node.at, fault.text) from None
 
-    def aggregate(self, node: tree.AggregateCall) -> Expression:
+    def _aggregate(self, node: tree.AggregateCall) -> Expression:
         self._check_aggregate(node.at, node.name)
         if node.argument is None:
             if node.name != "COUNT":
@@ -219,7 +217,7 @@ class Binder:
         if columns and all(id(column.relation) not in here for column in columns):
             raise Problem(at, "an aggregate in a sub-query needs a column of that sub-query's own tables")
 
-    def cast(self, node: tree.CastTo) -> Expression:
+    def _cast(self, node: tree.CastTo) -> Expression:
         operand = self.value(node.operand)
         target = _CASTS[node.type]
         text = node.type in ("CHAR", "VARCHAR")
@@ -234,7 +232,7 @@ class Binder:
         length = 1 if node.type == "CHAR" and node.length is None else node.length
         return Convert(target, operand, length, padded=node.type == "CHAR")
 
-    def scalar(self, node: tree.ScalarSubquery) -> Expression:
+    def _scalar(self, node: tree.ScalarSubquery) -> Expression:
         plan, link = self._query(node.query)
         output = _only_output(node.at, plan)
         return QueryValue(output.type, plan, tuple(link.used))
@@ -243,7 +241,7 @@ class Binder:
         link = Link(self.scope)
         return self.resolve_query(query, link), link
 
-    def _number(self, node: tree.Node) -> Expression:
+    def _numeric_value(self, node: tree.Node) -> Expression:
         expression = self.value(node)
         if expression.type not in NUMBERS and expression.type is not Type.NULL:
             raise Problem(node.at, f"a number is expected, this is a {expression.type}")
@@ -259,18 +257,18 @@ class Binder:
 
     # Conditions
 
-    def comparison(self, node: tree.Comparison) -> Expression:
+    def _comparison(self, node: tree.Comparison) -> Expression:
         left, right = self._fitting(node.left, node.right)
         return Compare(node.operator, left, right)
 
-    def between(self, node: tree.Between) -> Expression:
+    def _between(self, node: tree.Between) -> Expression:
         operand, low = self._fitting(node.operand, node.low)
         operand_again, high = self._fitting(node.operand, node.high)
         if operand.type is not operand_again.type:
             raise Problem(node.at, f"BETWEEN mixes {low.type} and {high.type}")
         return _negated(Within(operand, low, high), negated=node.negated)
 
-    def in_items(self, node: tree.InItems) -> Expression:
+    def _in_items(self, node: tree.InItems) -> Expression:
         operand = self.plain(node.operand)
         items = []
         for item in node.items:
@@ -278,7 +276,7 @@ class Binder:
             items.append(fitted)
         return _negated(AmongValues(operand, tuple(items)), negated=node.negated)
 
-    def in_query(self, node: tree.InSubquery) -> Expression:
+    def _in_query(self, node: tree.InSubquery) -> Expression:
         operand = self.plain(node.operand)
         plan, link = self._query(node.query)
         output = _only_output(node.query.at, plan)
@@ -288,52 +286,52 @@ class Binder:
             operand = Constant(output.type, None)
         return _negated(AmongRows(operand, plan, tuple(link.used)), negated=node.negated)
 
-    def matches(self, node: tree.Matches) -> Expression:
+    def _matches(self, node: tree.Matches) -> Expression:
         like = Like(self._text(node.operand), self._text(node.pattern), node.any_case)
         return _negated(like, negated=node.negated)
 
-    def null_test(self, node: tree.NullTest) -> Expression:
+    def _null_test(self, node: tree.NullTest) -> Expression:
         return IsNull(self.value(node.operand), node.negated)
 
-    def exists(self, node: tree.ExistsTest) -> Expression:
+    def _exists(self, node: tree.ExistsTest) -> Expression:
         plan, link = self._query(node.query)
         return HasRows(plan, tuple(link.used))
 
-    def negation(self, node: tree.Negation) -> Expression:
+    def _negation(self, node: tree.Negation) -> Expression:
         return Not(self.condition(node.operand))
 
-    def all_of(self, node: tree.AllOf) -> Expression:
+    def _all_of(self, node: tree.AllOf) -> Expression:
         return And(tuple(self.condition(term) for term in node.terms))
 
-    def any_of(self, node: tree.AnyOf) -> Expression:
+    def _any_of(self, node: tree.AnyOf) -> Expression:
         return Or(tuple(self.condition(term) for term in node.terms))
 
     def _fitting(self, left: tree.Node, right: tree.Node) -> tuple[Expression, Expression]:
         return _fit(left, self.plain(left), right, self.plain(right))
 
+    _BINDERS: ClassVar[dict[type, Callable[..., Expression]]] = {
+        tree.Number: _number,
+        tree.String: _string,
+        tree.Null: _null,
+        tree.ColumnName: _column,
+        tree.Signed: _signed,
+        tree.Chain: _chain,
+        tree.Call: _call,
+        tree.AggregateCall: _aggregate,
+        tree.CastTo: _cast,
+        tree.ScalarSubquery: _scalar,
+        tree.Comparison: _comparison,
+        tree.Between: _between,
+        tree.InItems: _in_items,
+        tree.InSubquery: _in_query,
+        tree.Matches: _matches,
+        tree.NullTest: _null_test,
+        tree.ExistsTest: _exists,
+        tree.Negation: _negation,
+        tree.AllOf: _all_of,
+        tree.AnyOf: _any_of,
+    }
 
-_BINDERS: dict[type, Callable[..., Expression]] = {
-    tree.Number: Binder.number,
-    tree.String: Binder.string,
-    tree.Null: Binder.null,
-    tree.ColumnName: Binder.column,
-    tree.Signed: Binder.signed,
-    tree.Chain: Binder.chain,
-    tree.Call: Binder.call,
-    tree.AggregateCall: Binder.aggregate,
-    tree.CastTo: Binder.cast,
-    tree.ScalarSubquery: Binder.scalar,
-    tree.Comparison: Binder.comparison,
-    tree.Between: Binder.between,
-    tree.InItems: Binder.in_items,
-    tree.InSubquery: Binder.in_query,
-    tree.Matches: Binder.matches,
-    tree.NullTest: Binder.null_test,
-    tree.ExistsTest: Binder.exists,
-    tree.Negation: Binder.negation,
-    tree.AllOf: Binder.all_of,
-    tree.AnyOf: Binder.any_of,
-}
 
 _CASTS = {
     "SMALLINT": Type.SMALLINT,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from vo.adql import geometry, spherical
-from vo.adql.plan import And, Apply, Compare, Convert, Expression, Truth
 from vo.adql.kinds import INTEGERS, NUMBERS, PLAIN, Type, common_type
+from vo.adql.plan import And, Apply, Compare, Convert, Expression, Truth
 
 _TAPREGEXT = "ivo://ivoa.net/std/TAPRegExt#features-"
 

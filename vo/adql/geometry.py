@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from vo.adql import spherical
+from vo.adql.kinds import Type
 from vo.adql.plan import (
     Apply,
     Circle,
@@ -27,7 +28,6 @@ from vo.adql.plan import (
     Spherical,
     Truth,
 )
-from vo.adql.kinds import Type
 
 Arguments = Sequence[Expression]
 
@@ -38,6 +38,9 @@ _FLAVOURS = frozenset({"SPHERICAL2"})
 
 #: pgSphere knows no circle wider than this, in degrees.
 WIDEST_CIRCLE = 90.0
+
+SOUTH, NORTH = -90.0, 90.0
+HALF_TURN = 180.0
 
 #: Polygons with more vertices than this are checked by the database alone.
 _CHECKED_VERTICES = 300
@@ -58,11 +61,12 @@ def number(expression: Expression) -> float | None:
         case Constant(_, int() | float() as value):
             return float(value)
         case Minus(operand):
-            value = number(operand)
-            return None if value is None else -value
+            inner = number(operand)
+            return None if inner is None else -inner
         case Operators(type_, first, rest) if type_ in (Type.DOUBLE, Type.REAL):
             return _arithmetic(first, rest)
-    return None
+        case _:
+            return None
 
 
 def _arithmetic(first: Expression, rest: tuple[tuple[str, Expression], ...]) -> float | None:
@@ -103,7 +107,7 @@ def point(arguments: Arguments) -> Expression:
     """``POINT(lon, lat)``."""
     lon, lat = arguments
     latitude = number(lat)
-    if latitude is not None and not -90 <= latitude <= 90:
+    if latitude is not None and not SOUTH <= latitude <= NORTH:
         raise BadArgument(f"{latitude:g} is no latitude; it runs from -90 to 90 degrees", 1)
     return Point(lon, lat)
 
@@ -113,7 +117,7 @@ def circle(arguments: Arguments) -> Expression:
     *position, radius = arguments
     centre = position[0] if len(position) == 1 else point(position)
     size = number(radius)
-    if size is not None and not 0 <= size <= 180:
+    if size is not None and not 0 <= size <= HALF_TURN:
         raise BadArgument(f"{size:g} is no radius of a circle; it runs from 0 to 180 degrees", len(position))
     return Circle(centre, radius)
 
@@ -123,7 +127,7 @@ def box(arguments: Arguments) -> Expression:
     *position, width, height = arguments
     lon, lat = _coordinates(position)
     for index, side in ((len(position), number(width)), (len(position) + 1, number(height))):
-        if side is not None and not 0 < side < 180:
+        if side is not None and not 0 < side < HALF_TURN:
             raise BadArgument(f"{side:g} is no size of a box; it lies between 0 and 180 degrees", index)
     point((lon, lat))
     values = [number(value) for value in (lon, lat, width, height)]
@@ -181,7 +185,7 @@ def _check_edges(places: list[tuple[float, float]]) -> None:
         neighbours = j == i + 1 or (i == 0 and j == len(edges) - 1)
         if not neighbours and spherical.edges_cross(first, second):
             raise BadArgument(
-                f"the polygon crosses itself: its edge {i + 1}, from {first[0]}, meets its edge {j + 1}, from {second[0]}"
+                f"the polygon crosses itself: its edge {i + 1}, from {first[0]}, meets edge {j + 1}, from {second[0]}"
             )
 
 
@@ -197,7 +201,7 @@ def lon_lat_range(arguments: Arguments) -> Expression:
         values.append(value)
     lon_min, lon_max, lat_min, lat_max = values
     for index, value in ((2, lat_min), (3, lat_max)):
-        if not -90 <= value <= 90:
+        if not SOUTH <= value <= NORTH:
             raise BadArgument(f"{value:g} is no latitude; it runs from -90 to 90 degrees", index)
     if lat_min > lat_max:
         raise BadArgument(f"the latitudes {lat_min:g} and {lat_max:g} are not in ascending order", 2)
@@ -269,7 +273,7 @@ def _complement(shape: Expression) -> Expression:
     if not isinstance(shape, Circle):  # pragma: no cover - only wide circles come here
         raise TypeError(shape)
     opposite = Apply("antipode", Type.POINT, "spoint(long({0}) + pi(), -lat({0}))", (shape.centre,))
-    return Circle(opposite, double(180 - (number(shape.radius) or 0)))
+    return Circle(opposite, double(HALF_TURN - (number(shape.radius) or 0)))
 
 
 def distance(arguments: Arguments) -> Expression:

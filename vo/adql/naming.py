@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from vo.adql.functions import FUNCTIONS
 from vo.adql.kinds import Type, kind_of
-from vo.adql.plan import Apply, ColumnValue, Constant, Convert, Expression, Minus, Operators
+from vo.adql.plan import Apply, Circle, ColumnValue, Constant, Convert, Expression, Minus, Operators, Point, Polygon
 from vo.metadata.fields import Field, votable_type
 
 _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,49}")
@@ -32,7 +32,7 @@ class Names:
 
 
 def proposed_name(expression: Expression) -> str:
-    """A valid name for an expression without alias: ``max_t_min``, ``count_all``, ``distance``, ``expr``."""
+    """A valid name for an expression without alias: ``max_t_min``, ``count_all``, ``point_value``, ``expr``."""
     match expression:
         case ColumnValue(_, output):
             return output.name
@@ -42,7 +42,10 @@ def proposed_name(expression: Expression) -> str:
             return f"{name.lower()}_{output.name}"
         case Apply(name):
             return f"{name.lower()}_value"
-    return "expr"
+        case Point() | Circle() | Polygon():
+            return f"{expression.type.label.lower()}_value"
+        case _:
+            return "expr"
 
 
 _STATISTICS = {"MIN": "stat.min", "MAX": "stat.max", "AVG": "stat.mean"}
@@ -63,18 +66,22 @@ def _unit(expression: Expression) -> str | None:
             return output.field.unit
         case Minus(operand):
             return _unit(operand)
-        case Convert(type_, operand) if type_ is not Type.TEXT:
-            return _unit(operand)
+        case Convert(type_, operand):
+            return None if type_ is Type.TEXT else _unit(operand)
         case Operators(_, first, rest) if all(operator in "+-" for operator, _ in rest):
             return _common_unit([first, *(operand for _, operand in rest)])
-        case Apply(name, _, _, arguments) if arguments and name in _KEEPING:
-            return _unit(arguments[0])
         case Apply(name, _, _, arguments):
-            function = FUNCTIONS.get(name, (None,))[0]
-            if function is None:
-                return None
-            return _unit(arguments[0]) if function.keeps_unit and arguments else function.unit
-    return None
+            return _unit_of_call(name, arguments)
+        case _:
+            return None
+
+
+def _unit_of_call(name: str, arguments: tuple[Expression, ...]) -> str | None:
+    function = FUNCTIONS.get(name, (None,))[0]
+    keeps = name in _KEEPING or (function is not None and function.keeps_unit)
+    if keeps and arguments:
+        return _unit(arguments[0])
+    return None if function is None else function.unit
 
 
 def _common_unit(terms: list[Expression]) -> str | None:
@@ -93,4 +100,5 @@ def _ucd(expression: Expression) -> str | None:
         case Apply(name):
             function = FUNCTIONS.get(name, (None,))[0]
             return function.ucd if function is not None else None
-    return None
+        case _:
+            return None

@@ -86,6 +86,12 @@ _NODES_PER_BRACKET = 2
 #: Up to so many brackets and signs, a tree is shallow anyway.
 _SHALLOW = 20
 
+#: Quotation marks of word processors.
+_TYPOGRAPHIC = "\u2018\u2019\u201c\u201d\u00b4`"
+
+#: A longer list of what was expected leaves out what everybody knows.
+_LONG_LIST = 8
+
 _PREFIXES = frozenset({"NOT", "PLUS", "MINUS"})
 
 
@@ -199,7 +205,7 @@ class _Gauge:
 
 
 def _bad_character(text: str, fault: UnexpectedCharacters) -> ADQLFault:
-    at = fault.pos_in_stream
+    at = fault.pos_in_stream if fault.pos_in_stream is not None else 0
     line, column = place(text, at)
     character = text[at]
     hint = ""
@@ -207,7 +213,7 @@ def _bad_character(text: str, fault: UnexpectedCharacters) -> ADQLFault:
         hint = "; a text that begins here does not end: write ' at its end, and '' for a ' inside"
     elif character == '"':
         hint = '; a delimited name that begins here is empty or does not end with "'
-    elif character in "‘’“”´`":
+    elif character in _TYPOGRAPHIC:
         hint = "; write texts in straight quotes ' and delimited names in straight double quotes"
     elif character.isdigit():
         hint = "; a number cannot be followed at once by letters"
@@ -232,7 +238,7 @@ def _bad_token(text: str, fault: UnexpectedToken) -> ADQLFault:
 def _expected(terminals: set[str]) -> str:
     words = sorted({_CALLED.get(terminal, terminal.lstrip("_")) for terminal in terminals - {"RESERVED"}})
     # what everybody knows is of no help when the list is long
-    if len(words) > 8:
+    if len(words) > _LONG_LIST:
         words = [word for word in words if word not in ("+", "-", "*", "/", "||", ".", ";", "NULL", "EXISTS", "CAST")]
     return ", ".join(words[:-1]) + " or " + words[-1] if len(words) > 1 else "".join(words)
 

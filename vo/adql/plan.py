@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from vo.adql.kinds import Type
 from vo.metadata.fields import Column, Field, Table
@@ -48,20 +49,39 @@ class Relation:
 # Expressions
 
 
+class Part:
+    """A node of an expression; ``inner`` are its fields that hold expressions or tuples of them."""
+
+    __slots__ = ()
+    inner: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        """The expressions that this one is made of."""
+        found: list[Expression] = []
+        for name in self.inner:
+            value = getattr(self, name)
+            found.extend(value if isinstance(value, tuple) else (value,))
+        return tuple(found)
+
+
+class Condition(Part):
+    """A node that is true, false or unknown."""
+
+    __slots__ = ()
+    type: ClassVar[Type] = Type.CONDITION
+
+
 @dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Part):
     """A literal; ``value`` is an int, a float, a text (also of a timestamp), a bool or None."""
 
     type: Type
     value: int | float | str | bool | None
 
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return ()
-
 
 @dataclass(frozen=True, slots=True)
-class ColumnValue:
+class ColumnValue(Part):
     """A column of a relation."""
 
     relation: Relation
@@ -69,30 +89,26 @@ class ColumnValue:
 
     @property
     def type(self) -> Type:
+        """That of the column."""
         return self.output.type
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return ()
 
 
 @dataclass(frozen=True, slots=True)
-class Minus:
+class Minus(Part):
     """``- operand``."""
+
+    inner: ClassVar[tuple[str, ...]] = ("operand",)
 
     operand: Expression
 
     @property
     def type(self) -> Type:
+        """That of the operand."""
         return self.operand.type
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return (self.operand,)
 
 
 @dataclass(frozen=True, slots=True)
-class Operators:
+class Operators(Part):
     """Arithmetic or concatenation from left to right."""
 
     type: Type
@@ -101,16 +117,19 @@ class Operators:
 
     @property
     def parts(self) -> tuple[Expression, ...]:
+        """The operands."""
         return (self.first, *(operand for _, operand in self.rest))
 
 
 @dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Part):
     """A function: ``template`` is SQL with places {0}, {1} ... for the arguments.
 
     ``name`` is ADQL's; ``aggregate`` marks what is computed from a group of rows, ``volatile`` what may
     differ from call to call.
     """
+
+    inner: ClassVar[tuple[str, ...]] = ("arguments",)
 
     name: str
     type: Type
@@ -119,321 +138,243 @@ class Apply:
     aggregate: bool = False
     volatile: bool = False
 
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return self.arguments
-
 
 @dataclass(frozen=True, slots=True)
-class Convert:
+class Convert(Part):
     """The operand as another type."""
+
+    inner: ClassVar[tuple[str, ...]] = ("operand",)
 
     type: Type
     operand: Expression
     length: int | None = None
     padded: bool = False
 
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return (self.operand,)
-
 
 @dataclass(frozen=True, slots=True)
-class QueryValue:
+class QueryValue(Part):
     """The one value of a query in brackets; ``outer`` are columns of the queries around it that it uses."""
+
+    inner: ClassVar[tuple[str, ...]] = ("outer",)
 
     type: Type
     query: QueryPlan
     outer: tuple[Expression, ...]
 
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return self.outer
-
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class Truth(Part):
     """1 where the condition holds, 0 where it does not, null where it is unknown: what CONTAINS returns."""
 
+    type: ClassVar[Type] = Type.INTEGER
+    inner: ClassVar[tuple[str, ...]] = ("condition",)
+
     condition: Expression
-
-    @property
-    def type(self) -> Type:
-        return Type.INTEGER
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return (self.condition,)
 
 
 # Geometry
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class Point(Part):
     """A position, degrees ICRS."""
+
+    type: ClassVar[Type] = Type.POINT
+    inner: ClassVar[tuple[str, ...]] = (
+        "lon",
+        "lat",
+    )
 
     lon: Expression
     lat: Expression
 
-    @property
-    def type(self) -> Type:
-        return Type.POINT
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return (self.lon, self.lat)
-
 
 @dataclass(frozen=True, slots=True)
-class Circle:
+class Circle(Part):
     """All within ``radius`` degrees of ``centre``; a constant radius above 90 is allowed."""
+
+    type: ClassVar[Type] = Type.CIRCLE
+    inner: ClassVar[tuple[str, ...]] = (
+        "centre",
+        "radius",
+    )
 
     centre: Expression
     radius: Expression
 
-    @property
-    def type(self) -> Type:
-        return Type.CIRCLE
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return (self.centre, self.radius)
-
 
 @dataclass(frozen=True, slots=True)
-class Polygon:
+class Polygon(Part):
     """Great-circle edges between points; inside is the smaller side."""
+
+    type: ClassVar[Type] = Type.POLYGON
+    inner: ClassVar[tuple[str, ...]] = ("vertices",)
 
     vertices: tuple[Expression, ...]
 
-    @property
-    def type(self) -> Type:
-        return Type.POLYGON
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return self.vertices
-
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class Range(Part):
     """Longitudes from ``lon_min`` eastward to ``lon_max``, latitudes from ``lat_min`` to ``lat_max``, degrees."""
+
+    type: ClassVar[Type] = Type.RANGE
 
     lon_min: float
     lon_max: float
     lat_min: float
     lat_max: float
 
-    @property
-    def type(self) -> Type:
-        return Type.RANGE
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return ()
-
 
 # Conditions
 
 
 @dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(Condition):
     """``left operator right`` of values whose types have been made to fit."""
+
+    inner: ClassVar[tuple[str, ...]] = (
+        "left",
+        "right",
+    )
 
     operator: str
     left: Expression
     right: Expression
 
-    @property
-    def type(self) -> Type:
-        return Type.CONDITION
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return (self.left, self.right)
-
 
 @dataclass(frozen=True, slots=True)
-class Within:
+class Within(Condition):
     """``low <= operand <= high``."""
+
+    inner: ClassVar[tuple[str, ...]] = (
+        "operand",
+        "low",
+        "high",
+    )
 
     operand: Expression
     low: Expression
     high: Expression
 
-    @property
-    def type(self) -> Type:
-        return Type.CONDITION
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return (self.operand, self.low, self.high)
-
 
 @dataclass(frozen=True, slots=True)
-class AmongValues:
+class AmongValues(Condition):
     """``operand IN (items)``."""
+
+    inner: ClassVar[tuple[str, ...]] = (
+        "operand",
+        "items",
+    )
 
     operand: Expression
     items: tuple[Expression, ...]
 
-    @property
-    def type(self) -> Type:
-        return Type.CONDITION
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return (self.operand, *self.items)
-
 
 @dataclass(frozen=True, slots=True)
-class AmongRows:
+class AmongRows(Condition):
     """``operand IN (query)``."""
+
+    inner: ClassVar[tuple[str, ...]] = (
+        "operand",
+        "outer",
+    )
 
     operand: Expression
     query: QueryPlan
     outer: tuple[Expression, ...]
 
-    @property
-    def type(self) -> Type:
-        return Type.CONDITION
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return (self.operand, *self.outer)
-
 
 @dataclass(frozen=True, slots=True)
-class HasRows:
+class HasRows(Condition):
     """``EXISTS (query)``."""
+
+    inner: ClassVar[tuple[str, ...]] = ("outer",)
 
     query: QueryPlan
     outer: tuple[Expression, ...]
 
-    @property
-    def type(self) -> Type:
-        return Type.CONDITION
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return self.outer
-
 
 @dataclass(frozen=True, slots=True)
-class Like:
+class Like(Condition):
     """``operand LIKE pattern``: % and _ are wild, nothing escapes them (ADQL knows no ESCAPE)."""
+
+    inner: ClassVar[tuple[str, ...]] = (
+        "operand",
+        "pattern",
+    )
 
     operand: Expression
     pattern: Expression
     any_case: bool
 
-    @property
-    def type(self) -> Type:
-        return Type.CONDITION
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return (self.operand, self.pattern)
-
 
 @dataclass(frozen=True, slots=True)
-class IsNull:
+class IsNull(Condition):
     """``operand IS NULL``."""
+
+    inner: ClassVar[tuple[str, ...]] = ("operand",)
 
     operand: Expression
     negated: bool
 
-    @property
-    def type(self) -> Type:
-        return Type.CONDITION
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return (self.operand,)
-
 
 @dataclass(frozen=True, slots=True)
-class Spherical:
+class Spherical(Condition):
     """``left <@ right`` (lies in) or ``left && right`` (shares a point with), pgSphere's operators."""
+
+    inner: ClassVar[tuple[str, ...]] = (
+        "left",
+        "right",
+    )
 
     operator: str
     left: Expression
     right: Expression
 
-    @property
-    def type(self) -> Type:
-        return Type.CONDITION
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return (self.left, self.right)
-
 
 @dataclass(frozen=True, slots=True)
-class During:
+class During(Condition):
     """The table's hidden range column against a moment or a span of time (MJD), added by the rewriter.
 
     ``operator`` is @> (contains the moment ``low``), && or <@ (shares a point with, lies in, the span).
     """
+
+    inner: ClassVar[tuple[str, ...]] = (
+        "low",
+        "high",
+    )
 
     relation: Relation
     operator: str
     low: Expression
     high: Expression
 
-    @property
-    def type(self) -> Type:
-        return Type.CONDITION
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return (self.low, self.high)
-
 
 @dataclass(frozen=True, slots=True)
-class Not:
+class Not(Condition):
     """``NOT operand``."""
+
+    inner: ClassVar[tuple[str, ...]] = ("operand",)
 
     operand: Expression
 
-    @property
-    def type(self) -> Type:
-        return Type.CONDITION
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return (self.operand,)
-
 
 @dataclass(frozen=True, slots=True)
-class And:
-    """Terms that must all hold; ``implied`` follow from them and serve the indexes only."""
+class And(Condition):
+    """Terms that must all hold."""
+
+    inner: ClassVar[tuple[str, ...]] = ("terms",)
 
     terms: tuple[Expression, ...]
 
-    @property
-    def type(self) -> Type:
-        return Type.CONDITION
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return self.terms
-
 
 @dataclass(frozen=True, slots=True)
-class Or:
+class Or(Condition):
     """Terms of which one must hold."""
 
+    inner: ClassVar[tuple[str, ...]] = ("terms",)
+
     terms: tuple[Expression, ...]
-
-    @property
-    def type(self) -> Type:
-        return Type.CONDITION
-
-    @property
-    def parts(self) -> tuple[Expression, ...]:
-        return self.terms
 
 
 Expression = (

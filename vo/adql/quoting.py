@@ -31,7 +31,7 @@ def identifier(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    r"""The text as literal; one with backslashes is written as E'' so that standard_conforming_strings is of no matter."""
+    r"""The text as literal; with backslashes as E'', whatever standard_conforming_strings says."""
     quoted = text.replace("'", "''")
     if "\\" in quoted:
         return "E'" + quoted.replace("\\", "\\\\") + "'"

@@ -85,9 +85,7 @@ class Resolver:
             return self._plain_query(query, query.body, parent, final=final)
         body, outputs = self._body(query.body, parent, final=final)
         names = [output.name for output in outputs]
-        order_by = tuple(
-            SortPlan(_output_number(key, names, outputs, final=final), key.descending) for key in query.order_by
-        )
+        order_by = tuple(SortPlan(_output_number(key, names, outputs), key.descending) for key in query.order_by)
         return QueryPlan(body, outputs, (), order_by, query.offset)
 
     def _plain_query(self, query: tree.Query, select: tree.Select, parent: Link | None, *, final: bool) -> QueryPlan:
@@ -238,8 +236,8 @@ class Resolver:
             if table is not None and parts[0].matches(table.schema) and parts[1].matches(table.name):
                 return table
         written = ".".join(str(part) for part in parts)
-        names = [table.qualified for table in self._catalogue.by_name.values()]
-        hint = nearest(written, names) or nearest(parts[-1].text, [name.split(".")[-1] for name in names])
+        known = [table.qualified for table in self._catalogue.by_name.values()]
+        hint = nearest(written, known) or nearest(parts[-1].text, [name.split(".")[-1] for name in known])
         raise Problem(parts[0].at, f"there is no table {written}{hint}")
 
     def _join(self, node: tree.Join, parent: Link | None) -> tuple[SourcePlan, Namespace]:
@@ -293,10 +291,7 @@ def _expanded(
             written = item.expression.parts[-1].text
         yield written or proposed_name(expression), written, expression
         return
-    if item.qualifier:
-        visible = Leaf(scope.relation(item.qualifier)).all()
-    else:
-        visible = scope.all()
+    visible = Leaf(scope.relation(item.qualifier)).all() if item.qualifier else scope.all()
     for column in visible:
         yield column.name, column.name, column.value
 
@@ -363,7 +358,7 @@ def _sort_key(key: tree.SortKey, plan: SelectPlan, binder: Binder) -> Expression
     return found
 
 
-def _output_number(key: tree.SortKey, names: list[str], outputs: tuple[Output, ...], *, final: bool) -> int:
+def _output_number(key: tree.SortKey, names: list[str], outputs: tuple[Output, ...]) -> int:
     number = _ordinal(key.expression, len(names))
     if number is None and isinstance(key.expression, tree.ColumnName) and len(key.expression.parts) == 1:
         name = key.expression.parts[0]

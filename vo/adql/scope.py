@@ -62,15 +62,19 @@ class Leaf:
     relation: Relation
 
     def relations(self) -> Iterator[Relation]:
+        """Every relation, from left to right."""
         yield self.relation
 
     def find(self, name: Name) -> list[Visible]:
+        """The columns that an unqualified name can mean."""
         return [self._visible(output) for output in self.relation.find(name.text) if name.matches(output.name)]
 
     def all(self) -> Iterator[Visible]:
+        """The columns of ``*``, in order."""
         return map(self._visible, self.relation.outputs())
 
     def names(self) -> Iterator[str]:
+        """The names of the columns."""
         if self.relation.table is not None:
             return (column.name for column in self.relation.table.columns)
         return (output.name for output in self.relation.outputs())
@@ -88,20 +92,24 @@ class Pair:
     merged: tuple[Visible, ...] = ()
 
     def relations(self) -> Iterator[Relation]:
+        """Every relation, from left to right."""
         yield from self.left.relations()
         yield from self.right.relations()
 
     def find(self, name: Name) -> list[Visible]:
+        """The columns that an unqualified name can mean."""
         found = [visible for visible in self.merged if name.matches(visible.name)]
         return found or [*self.left.find(name), *self.right.find(name)]
 
     def all(self) -> Iterator[Visible]:
+        """The columns of ``*``, in order."""
         yield from self.merged
         known = {visible.name.lower() for visible in self.merged}
         for side in (self.left, self.right):
             yield from (visible for visible in side.all() if visible.name.lower() not in known)
 
     def names(self) -> Iterator[str]:
+        """The names of the columns."""
         known = {visible.name.lower() for visible in self.merged}
         yield from (visible.name for visible in self.merged)
         for side in (self.left, self.right):
@@ -127,10 +135,12 @@ class Scope:
     parent: Link | None = None
 
     def relations(self) -> Iterator[Relation]:
+        """Every relation, from left to right."""
         for namespace in self.namespaces:
             yield from namespace.relations()
 
     def all(self) -> Iterator[Visible]:
+        """The columns of ``*``, in order."""
         for namespace in self.namespaces:
             yield from namespace.all()
 
@@ -139,7 +149,7 @@ class Scope:
         scope: Scope | None = self
         crossed: list[Link] = []
         while scope is not None:
-            found = scope._find(parts)
+            found = scope.find(parts)
             if found is not None:
                 for link in crossed:
                     link.used.append(found)
@@ -161,7 +171,8 @@ class Scope:
             raise Problem(qualifier[0].at, self._no_table(qualifier))
         return found
 
-    def _find(self, parts: tuple[Name, ...]) -> Expression | None:
+    def find(self, parts: tuple[Name, ...]) -> Expression | None:
+        """The column in this very scope, None when it has none of this name."""
         *qualifier, name = parts
         if not qualifier:
             found = [visible for namespace in self.namespaces for visible in namespace.find(name)]

@@ -336,7 +336,7 @@ class Query:
 Body = Select | SetOperation | Query
 
 
-class Problem(Exception):  # noqa: N818 - it becomes an ADQLFault once line and column are known
+class Problem(Exception):
     """What is wrong with the construct that begins at the offset ``at``."""
 
     def __init__(self, at: int, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import ClassVar
 
 from vo.adql import spherical
 from vo.adql.expressions import convert
@@ -66,7 +67,7 @@ class Values:
 
     def value(self, expression: Expression) -> str:
         """SQL of a value or of a condition that may be unknown."""
-        return _WRITERS[type(expression)](self, expression)
+        return self._WRITERS[type(expression)](self, expression)
 
     def operand(self, expression: Expression) -> str:
         """SQL that may stand beside any operator."""
@@ -81,10 +82,11 @@ class Values:
             case Or(terms):
                 return " OR ".join(self._term(term) for term in terms)
             case Not(Spherical() as shape):
-                return f"({self._spherical(shape)}) IS FALSE"
+                return f"({self._sphere(shape)}) IS FALSE"
             case Spherical():
-                return self._spherical(expression)
-        return self.value(expression)
+                return self._sphere(expression)
+            case _:
+                return self.value(expression)
 
     def _term(self, term: Expression) -> str:
         text = self.condition(term)
@@ -92,7 +94,7 @@ class Values:
 
     # Values
 
-    def constant(self, node: Constant) -> str:
+    def _constant(self, node: Constant) -> str:
         value = node.value
         if value is None:
             return f"NULL::{node.type.sql}"
@@ -104,20 +106,20 @@ class Values:
             return str(value)
         return f"{value!r}::{node.type.sql}"
 
-    def column(self, node: ColumnValue) -> str:
-        text = f"{identifier(node.relation.alias)}.{identifier(node.output.sql)}"
+    def _column(self, node: ColumnValue) -> str:
+        text = _bare(node)
         return f"({self._base} || {text})" if node.output.is_path and self._base else text
 
-    def minus(self, node: Minus) -> str:
+    def _minus(self, node: Minus) -> str:
         return f"-{self.operand(node.operand)}"
 
-    def operators(self, node: Operators) -> str:
+    def _operators(self, node: Operators) -> str:
         return self.operand(node.first) + "".join(f" {sign} {self.operand(operand)}" for sign, operand in node.rest)
 
-    def apply(self, node: Apply) -> str:
+    def _apply(self, node: Apply) -> str:
         return node.template.format(*(_Argument(self, argument) for argument in node.arguments))
 
-    def convert(self, node: Convert) -> str:
+    def _convert(self, node: Convert) -> str:
         operand = node.operand
         text = self.operand(operand)
         if node.type is not Type.TEXT:
@@ -130,18 +132,18 @@ class Values:
             return text
         return f"rpad({text}, {node.length})" if node.padded else f"left({text}, {node.length})"
 
-    def query_value(self, node: QueryValue) -> str:
+    def _query_value(self, node: QueryValue) -> str:
         return f"({self._query(node.query)})"
 
-    def truth(self, node: Truth) -> str:
+    def _truth(self, node: Truth) -> str:
         return f"({self.value(node.condition)})::int"
 
     # Shapes
 
-    def point(self, node: Point) -> str:
+    def _point(self, node: Point) -> str:
         return f"spoint(radians({self._double(node.lon)}), radians({self._double(node.lat)}))"
 
-    def circle(self, node: Circle) -> str:
+    def _circle(self, node: Circle) -> str:
         size = number(node.radius)
         if size is not None and size > WIDEST_CIRCLE:
             raise ADQLFault(
@@ -149,7 +151,7 @@ class Values:
             )
         return f"scircle({self.value(node.centre)}, radians({self._double(node.radius)}))"
 
-    def polygon(self, node: Polygon) -> str:
+    def _polygon(self, node: Polygon) -> str:
         places = [_constant_place(vertex) for vertex in node.vertices]
         if None not in places:
             vertices = ",".join(f"({place[0]!r},{place[1]!r})" for place in places if place is not None)
@@ -165,7 +167,7 @@ class Values:
             lon, lat = f"long({self.value(vertex)})", f"lat({self.value(vertex)})"
         return f"'(' || {lon} || ',' || {lat} || ')'"
 
-    def range(self, node: Range) -> str:
+    def _range(self, node: Range) -> str:
         return spherical.range_box(node.lon_min, node.lon_max, node.lat_min, node.lat_max)
 
     def _double(self, expression: Expression) -> str:
@@ -174,22 +176,22 @@ class Values:
 
     # Conditions
 
-    def compare(self, node: Compare) -> str:
+    def _compare(self, node: Compare) -> str:
         return f"{self.operand(node.left)} {node.operator} {self.operand(node.right)}"
 
-    def within(self, node: Within) -> str:
+    def _within(self, node: Within) -> str:
         return f"{self.operand(node.operand)} BETWEEN {self.operand(node.low)} AND {self.operand(node.high)}"
 
-    def among_values(self, node: AmongValues) -> str:
+    def _among_values(self, node: AmongValues) -> str:
         return f"{self.operand(node.operand)} IN ({', '.join(self.value(item) for item in node.items)})"
 
-    def among_rows(self, node: AmongRows) -> str:
+    def _among_rows(self, node: AmongRows) -> str:
         return f"{self.operand(node.operand)} IN ({self._query(node.query)})"
 
-    def has_rows(self, node: HasRows) -> str:
+    def _has_rows(self, node: HasRows) -> str:
         return f"EXISTS ({self._query(node.query)})"
 
-    def like(self, node: Like) -> str:
+    def _like(self, node: Like) -> str:
         operator = "ILIKE" if node.any_case else "LIKE"
         pattern = node.pattern
         if isinstance(pattern, Constant) and isinstance(pattern.value, str):
@@ -198,26 +200,23 @@ class Values:
             return f"{self.operand(node.operand)} {operator} {escaped}"
         return f"{self.operand(node.operand)} {operator} {self.operand(pattern)} ESCAPE ''"
 
-    def is_null(self, node: IsNull) -> str:
+    def _is_null(self, node: IsNull) -> str:
         operand = node.operand
-        plain = isinstance(operand, ColumnValue) and operand.output.is_path
-        text = (
-            f"{identifier(operand.relation.alias)}.{identifier(operand.output.sql)}" if plain else self.operand(operand)
-        )
+        text = _bare(operand) if isinstance(operand, ColumnValue) else self.operand(operand)
         return f"{text} IS {'NOT ' if node.negated else ''}NULL"
 
-    def spherical(self, node: Spherical) -> str:
-        # in a place where NOT or a cast may stand round it: PostgreSQL must not look for a negator
-        return f"({self._spherical(node)})::int = 1"
-
     def _spherical(self, node: Spherical) -> str:
+        # in a place where NOT or a cast may stand round it: PostgreSQL must not look for a negator
+        return f"({self._sphere(node)})::int = 1"
+
+    def _sphere(self, node: Spherical) -> str:
         if isinstance(node.right, Range) and node.operator == "&&":
             area = node.right
             shape = self.operand(node.left)
             return spherical.range_overlaps(shape, area.lon_min, area.lon_max, area.lat_min, area.lat_max)
         return f"{self.operand(node.left)} {node.operator} {self.operand(node.right)}"
 
-    def during(self, node: During) -> str:
+    def _during(self, node: During) -> str:
         table = node.relation.table
         if table is None or table.time_range is None:  # pragma: no cover - the rewriter only takes such tables
             raise TypeError(node)
@@ -229,46 +228,50 @@ class Values:
             low, high = f"least({low}, {high})", f"greatest({low}, {high})"
         return f"{column} {node.operator} vo.mjd_range({low}, {high}, '[]')"
 
-    def negation(self, node: Not) -> str:
+    def _negation(self, node: Not) -> str:
         return f"NOT ({self.value(node.operand)})"
 
-    def all_of(self, node: And) -> str:
+    def _all_of(self, node: And) -> str:
         return " AND ".join(self._nested(term) for term in node.terms)
 
-    def any_of(self, node: Or) -> str:
+    def _any_of(self, node: Or) -> str:
         return " OR ".join(self._nested(term) for term in node.terms)
 
     def _nested(self, term: Expression) -> str:
         text = self.value(term)
         return f"({text})" if isinstance(term, And | Or) else text
 
+    _WRITERS: ClassVar[dict[type, Callable[..., str]]] = {
+        Constant: _constant,
+        ColumnValue: _column,
+        Minus: _minus,
+        Operators: _operators,
+        Apply: _apply,
+        Convert: _convert,
+        QueryValue: _query_value,
+        Truth: _truth,
+        Point: _point,
+        Circle: _circle,
+        Polygon: _polygon,
+        Range: _range,
+        Compare: _compare,
+        Within: _within,
+        AmongValues: _among_values,
+        AmongRows: _among_rows,
+        HasRows: _has_rows,
+        Like: _like,
+        IsNull: _is_null,
+        Spherical: _spherical,
+        During: _during,
+        Not: _negation,
+        And: _all_of,
+        Or: _any_of,
+    }
 
-_WRITERS: dict[type, Callable[..., str]] = {
-    Constant: Values.constant,
-    ColumnValue: Values.column,
-    Minus: Values.minus,
-    Operators: Values.operators,
-    Apply: Values.apply,
-    Convert: Values.convert,
-    QueryValue: Values.query_value,
-    Truth: Values.truth,
-    Point: Values.point,
-    Circle: Values.circle,
-    Polygon: Values.polygon,
-    Range: Values.range,
-    Compare: Values.compare,
-    Within: Values.within,
-    AmongValues: Values.among_values,
-    AmongRows: Values.among_rows,
-    HasRows: Values.has_rows,
-    Like: Values.like,
-    IsNull: Values.is_null,
-    Spherical: Values.spherical,
-    During: Values.during,
-    Not: Values.negation,
-    And: Values.all_of,
-    Or: Values.any_of,
-}
+
+def _bare(column: ColumnValue) -> str:
+    """The column as it is stored."""
+    return f"{identifier(column.relation.alias)}.{identifier(column.output.sql)}"
 
 
 def iso_text(timestamp: str) -> str:

@@ -31,8 +31,9 @@ def _with_cones(condition: Expression) -> Expression:
             return And(tuple(term for one in terms for term in _terms(one)))
         case Or(terms):
             return Or(tuple(map(_with_cones, terms)))
-    terms = tuple(_terms(condition))
-    return terms[0] if len(terms) == 1 else And(terms)
+        case _:
+            found = tuple(_terms(condition))
+            return found[0] if len(found) == 1 else And(found)
 
 
 def _terms(condition: Expression) -> Iterator[Expression]:

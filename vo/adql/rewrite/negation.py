@@ -28,7 +28,8 @@ def _positive(condition: Expression) -> Expression:
             return Or(tuple(_flat(Or, map(_positive, terms))))
         case Not(operand):
             return _negative(operand)
-    return condition
+        case _:
+            return condition
 
 
 def _negative(condition: Expression) -> Expression:
@@ -43,7 +44,8 @@ def _negative(condition: Expression) -> Expression:
             return replace(condition, operator=_OPPOSITES[operator])
         case IsNull(_, negated):
             return replace(condition, negated=not negated)
-    return Not(condition)
+        case _:
+            return Not(condition)
 
 
 def _flat(kind: type[And | Or], terms: Iterable[Expression]) -> Iterator[Expression]:

@@ -93,6 +93,8 @@ def _comparisons(term: Expression) -> Iterator[tuple[Expression, str, Expression
         case Within(operand, low, high):
             yield low, "<=", operand
             yield operand, "<=", high
+        case _:
+            return
 
 
 def _note(bounds: dict[Relation, _Bounds], column: Expression, operator: str, value: Expression) -> None:

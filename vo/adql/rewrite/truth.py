@@ -53,4 +53,5 @@ def _number(side: Expression | int) -> float | None:
             return value
         case Minus(Constant(_, int() | float() as value)):
             return -value
-    return None
+        case _:
+            return None
