@@ -152,8 +152,8 @@ def stream(
     """Send what ``iterator`` gives; it runs in worker threads.
 
     Nothing is sent before the first block is there, so a Fault until then becomes a proper fault document. ``on_close``
-    is called once in any case, when nothing runs ``iterator`` any more. ``on_gone`` is called as soon as the client goes
-    away, while another thread may be within ``iterator``: it has to make that end soon (a query is cancelled).
+    is called once in any case, when nothing runs ``iterator`` any more. ``on_gone`` is called as soon as the client
+    goes away, while another thread may be within ``iterator``: it has to make that end soon (a query is cancelled).
     """
     return _Stream(iterator, media_type, on_close, on_gone, headers or {})
 

@@ -112,9 +112,10 @@ def legal(text: str) -> str:
 def shown_field(field: Field, column: Any) -> Field:
     """Give the field as it has to be declared for these values: text beyond ASCII needs unicodeChar (VOT-09).
 
-    astropy refuses a BINARY2 stream whose char values are UTF-8, and STILTS reads it as Latin 1.
+    astropy refuses a BINARY2 stream whose char values are UTF-8, and STILTS reads it as Latin 1. Values of unicodeChar
+    always carry their length, since characters beyond the basic plane take two of its units.
     """
-    if field.datatype != "char" or cols.is_ascii(column):
+    if not cols.is_text(field) or (field.datatype == "char" and cols.is_ascii(column)):
         return field
     size = cols.fixed_length(field)
     return replace(field, datatype="unicodeChar", arraysize=field.arraysize if size is None else f"{size}*")

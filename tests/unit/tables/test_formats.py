@@ -189,6 +189,14 @@ def test_text_beyond_ascii_is_declared_VOT_09(name):  # noqa: N802  the assertio
     assert list(parse(io.BytesIO(document)).get_first_table().array["s"]) == ["row 1", "Plåt 2"]
 
 
+def test_text_of_fixed_length_beyond_ascii_gets_a_length():
+    fields = (Field("n", "int"), Field("s", "unicodeChar", "4"))
+    document = b"".join(formats.find("votable").write(Document(fields), [batch(1, text="a😀")], 10))
+    field = etree.fromstring(document).find(".//{*}FIELD[@name='s']")
+    assert (field.get("datatype"), field.get("arraysize")) == ("unicodeChar", "4*")
+    assert parse(io.BytesIO(document)).get_first_table().array["s"][0] == "a😀"
+
+
 def test_text_beyond_ascii_that_comes_late_is_told():
     """A reader must still be able to read the table: astropy refuses UTF-8 in BINARY2's char."""
     count = formats.LOOK_AHEAD_ROWS
