@@ -69,7 +69,7 @@ def catalogue(settings: Settings, collections: tuple[Collection, ...]) -> Catalo
 
 
 @dataclass(frozen=True)
-class Server:
+class PostgresServer:
     """A PostgreSQL server for tests: ``open(name)`` gives the handle of one of its databases."""
 
     admin_dsn: str
@@ -88,7 +88,7 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def postgres(settings: Settings, data_dir: Path) -> Iterator[Server]:
+def postgres(settings: Settings, data_dir: Path) -> Iterator[PostgresServer]:
     """PostgreSQL with pgSphere: that of VO_TEST_DSN (a superuser's), else a container, else a private cluster."""
     given = os.environ.get("VO_TEST_DSN")
     with contextlib.ExitStack() as stack:
@@ -104,10 +104,10 @@ def postgres(settings: Settings, data_dir: Path) -> Iterator[Server]:
         except OperatorFault as fault:
             pytest.skip(f"no database for tests (no VO_TEST_DSN, no Docker, no private cluster): {fault.text}")
         atexit.register(cluster.stop)  # also when the run is broken off
-        yield Server(cluster.dsn(database="postgres"), lambda name: private(cluster, settings, name))
+        yield PostgresServer(cluster.dsn(database="postgres"), lambda name: private(cluster, settings, name))
 
 
-def _server_at(dsn: str, settings: Settings) -> Server:
+def _server_at(dsn: str, settings: Settings) -> PostgresServer:
     """A server elsewhere: databases of our own beside the one named; vo_query gets a password to log in with."""
 
     def open_(name: str) -> Database:
@@ -121,7 +121,7 @@ def _server_at(dsn: str, settings: Settings) -> Server:
         query = make_conninfo(own, user="vo_query", password="vo_query")  # noqa: S106 - a test's own role
         return external(settings.model_copy(update={"dsn": own, "query_dsn": query}))
 
-    return Server(make_conninfo(dsn, dbname=conninfo_to_dict(dsn).get("dbname") or "postgres"), open_)
+    return PostgresServer(make_conninfo(dsn, dbname=conninfo_to_dict(dsn).get("dbname") or "postgres"), open_)
 
 
 def _container(stack: contextlib.ExitStack) -> str | None:
@@ -149,7 +149,7 @@ def _docker_answers() -> bool:
 
 
 @pytest.fixture(scope="session")
-def template(postgres: Server, catalogue: Catalogue) -> Iterator[str]:
+def template(postgres: PostgresServer, catalogue: Catalogue) -> Iterator[str]:
     """Name of an initialised, empty database to copy; nobody may stay connected to it."""
     name = f"vo_template_{os.getpid()}"
     postgres.create(name)
@@ -161,7 +161,7 @@ def template(postgres: Server, catalogue: Catalogue) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def database(postgres: Server, template: str, catalogue: Catalogue) -> Iterator[Database]:
+def database(postgres: PostgresServer, template: str, catalogue: Catalogue) -> Iterator[Database]:
     """An initialised database that tests share; whoever loads data of their own takes fresh_database."""
     yield from _fresh(postgres, template, catalogue, f"vo_shared_{os.getpid()}")
 
@@ -170,7 +170,7 @@ _NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def fresh_database(postgres: Server, template: str, catalogue: Catalogue) -> Iterator[Callable[[], Database]]:
+def fresh_database(postgres: PostgresServer, template: str, catalogue: Catalogue) -> Iterator[Callable[[], Database]]:
     """Make initialised, empty databases of one's own: each call gives another; all go with the module."""
     with contextlib.ExitStack() as stack:
 
@@ -182,10 +182,10 @@ def fresh_database(postgres: Server, template: str, catalogue: Catalogue) -> Ite
         yield make
 
 
-def _fresh(server: Server, template: str, catalogue: Catalogue, name: str) -> Iterator[Database]:
-    server.create(name, template)
-    database = server.open(name)
+def _fresh(postgres: PostgresServer, template: str, catalogue: Catalogue, name: str) -> Iterator[Database]:
+    postgres.create(name, template)
+    database = postgres.open(name)
     initialise(database, catalogue)  # a copy has the tables but not the grants on the database itself
     yield database
     database.close()
-    server.drop(name)
+    postgres.drop(name)

@@ -24,8 +24,8 @@ _USAGE = {
     "2201F": "a power or root is not a real number: a negative number to a broken power, or the root of one",
     "22013": "the frame of a window function is wrong",
     "22011": "a substring's length is negative",
-    "22019": "the ESCAPE of a LIKE must be one character",
-    "22025": "the pattern of a LIKE ends in its escape character",
+    "22019": "the ESCAPE of a LIKE must be one character, and no pattern ends in it",
+    "22025": "the ESCAPE of a LIKE must be one character, and no pattern ends in it",
     "2201B": "a regular expression is not valid",
     "2201W": "TOP and LIMIT must not be negative",
     "2201X": "OFFSET must not be negative",
@@ -44,6 +44,11 @@ _USAGE = {
 _TRANSIENT = ("08", "53", "57P", "40", "55P03", "58")
 
 
+def is_lost(sqlstate: str | None) -> bool:
+    """Whether an error means that its connection is of no more use."""
+    return not sqlstate or sqlstate.startswith(("08", "57P", "XX", "58"))
+
+
 def translate(sqlstate: str | None, raw: str, *, seconds: float | None = None, cancelled: bool = False) -> Fault:
     """Make the fault for an error of the database; ``raw`` is its own text, which is logged and never shown.
 
@@ -51,21 +56,24 @@ def translate(sqlstate: str | None, raw: str, *, seconds: float | None = None, c
     """
     state = sqlstate or ""
     LOG.info("the database says %s: %s", state or "(no code)", raw.strip())
-    if state == CANCELED and cancelled:
-        return TransientFault("the query was cancelled")
     if state == CANCELED:
-        limit = "its time limit" if seconds is None else f"the limit of {seconds:g} s"
-        return TimeLimitFault(
-            f"the query took longer than {limit}: use a narrower query, with a smaller region, a shorter time or more "
-            "conditions"
-        )
-    if state in _USAGE:
-        return UsageFault(f"the query failed on its data: {_USAGE[state]}")
+        return TransientFault("the query was cancelled") if cancelled else _too_long(seconds)
+    words = _USAGE.get(state)
     if state == _INTERNAL and "spher" in raw:  # pgSphere's own checks have no code of their own
-        return UsageFault(f"the query failed on its data: {_SHAPE}")
-    if state.startswith("22"):
-        return UsageFault("the query failed on its data: a value does not fit the function or type it is used with")
+        words = _SHAPE
+    if words is None and state.startswith("22"):
+        words = "a value does not fit the function or type it is used with"
+    if words is not None:
+        return UsageFault(f"the query failed on its data: {words}")
     if not state or state.startswith(_TRANSIENT):
         return TransientFault("the database does not answer at the moment: try again soon", retry_after=10)
     LOG.error("a query failed unexpectedly with %s: %s", state, raw.strip())
     return FatalFault("the query failed inside the database; the server's log has the reason")
+
+
+def _too_long(seconds: float | None) -> TimeLimitFault:
+    limit = "its time limit" if seconds is None else f"the limit of {seconds:g} s"
+    return TimeLimitFault(
+        f"the query took longer than {limit}: use a narrower query, with a smaller region, a shorter time or more "
+        "conditions"
+    )

@@ -112,9 +112,10 @@ class Solution:
 class Product:
     """A file of a plate.
 
-    ``role`` is one of :data:`ROLES`. ``location`` is ``file:``, ``s3:`` or ``https:``, None when the file is known to exist
-    elsewhere but is not held here. ``bin_factor`` tells how many scan pixels one pixel of an image covers along
-    each axis; ``hdu`` is the image's HDU in a FITS file. ``product_id`` is ``<collection>/<plate>/<file name>``, permanent.
+    ``role`` is one of :data:`ROLES`. ``location`` is ``file:``, ``s3:`` or ``https:``, None when the file is known to
+    exist elsewhere but is not held here. ``bin_factor`` tells how many scan pixels one pixel of an image covers along
+    each axis; ``hdu`` is the image's HDU in a FITS file. ``product_id`` is ``<collection>/<plate>/<file name>``,
+    permanent.
     """
 
     product_id: str

@@ -14,7 +14,7 @@ from adbc_driver_manager import Error as DriverError
 from adbc_driver_manager import _reader
 from adbc_driver_postgresql import dbapi
 
-from vo.db.faults import translate
+from vo.db.faults import CANCELED, is_lost, translate
 from vo.errors import TimeLimitFault, TransientFault
 
 LOG = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class BatchStream:
         self._seconds = seconds
         self._cancelled = False
         self._finished = False
-        self._broken = False
+        self._state: str | None = None
         self._guard = threading.Lock()
         self._cursor = connection.cursor()
         self._reader: Any = None
@@ -72,7 +72,7 @@ class BatchStream:
     def cancel(self) -> None:
         """End the query in the database at once; whoever reads it gets a TransientFault."""
         with self._guard:
-            if self._connection is None or self._finished:
+            if self._connection is None or self._finished or self._state is not None:
                 return
             self._cancelled = True
             with suppress(DriverError):
@@ -85,12 +85,29 @@ class BatchStream:
             connection, self._connection = self._connection, None
         if connection is None:
             return
+        usable = self._drain()
         with suppress(DriverError, pa.ArrowException, OSError):
             if self._reader is not None:
                 self._reader.close()
         with suppress(DriverError):
             self._cursor.close()
-        self._give_back(connection, self._finished and not self._broken)
+        self._give_back(connection, usable)
+
+    def _drain(self) -> bool:
+        """Read what a cancelled query had still sent, so that the connection can be used again; False if it cannot."""
+        if self._finished or self._state is not None:
+            return self._finished or not is_lost(self._state)
+        if self._reader is None:
+            return False
+        try:
+            while True:
+                self._reader.read_next_batch()
+        except StopIteration:
+            return True
+        except DriverError as error:
+            return getattr(error, "sqlstate", None) == CANCELED
+        except (pa.ArrowException, OSError):
+            return False
 
     def __enter__(self) -> Self:
         return self
@@ -124,9 +141,8 @@ class BatchStream:
         try:
             yield
         except (DriverError, pa.ArrowException, OSError) as error:
-            self._broken = True
-            state = getattr(error, "sqlstate", None)
-            raise translate(state, str(error), seconds=self._seconds, cancelled=self._cancelled) from None
+            self._state = getattr(error, "sqlstate", None) or ""
+            raise translate(self._state, str(error), seconds=self._seconds, cancelled=self._cancelled) from None
 
 
 class QueryPool:
