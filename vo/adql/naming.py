@@ -7,8 +7,18 @@ import re
 from dataclasses import replace
 
 from vo.adql.functions import FUNCTIONS
-from vo.adql.kinds import Type, kind_of
-from vo.adql.plan import Apply, Circle, ColumnValue, Constant, Convert, Expression, Minus, Operators, Point, Polygon
+from vo.adql.kinds import SHAPES, Type, kind_of
+from vo.adql.plan import (
+    Apply,
+    ColumnValue,
+    Constant,
+    Convert,
+    Expression,
+    Minus,
+    Operators,
+    Spherical,
+    Truth,
+)
 from vo.metadata.fields import Field, votable_type
 
 _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,49}")
@@ -42,10 +52,12 @@ def proposed_name(expression: Expression) -> str:
             return f"{name.lower()}_{output.name}"
         case Apply(name):
             return f"{name.lower()}_value"
-        case Point() | Circle() | Polygon():
-            return f"{expression.type.label.lower()}_value"
+        case Truth(Spherical(operator)):
+            return "contains_value" if operator == "<@" else "intersects_value"
+        case Truth(inner) | Convert(_, inner):
+            return proposed_name(inner)
         case _:
-            return "expr"
+            return f"{expression.type.label.lower()}_value" if expression.type in SHAPES else "expr"
 
 
 _STATISTICS = {"MIN": "stat.min", "MAX": "stat.max", "AVG": "stat.mean"}

@@ -205,7 +205,7 @@ class _Gauge:
 
 
 def _bad_character(text: str, fault: UnexpectedCharacters) -> ADQLFault:
-    at = fault.pos_in_stream if fault.pos_in_stream is not None else 0
+    at: int = fault.pos_in_stream  # type: ignore[assignment]  # lark's stubs allow None, its lexer always sets it
     line, column = place(text, at)
     character = text[at]
     hint = ""
@@ -231,6 +231,15 @@ def _bad_token(text: str, fault: UnexpectedToken) -> ADQLFault:
         line, column = place(text, len(text.rstrip()))
         return ADQLFault(f"the query ends too early; expected {expected}", line=line, column=column)
     line, column = place(text, token.start_pos or 0)
+    before = re.search(r"(\w+)\s*$", text[: token.start_pos])
+    if before is not None and expected == "(" and _TERMINALS.get(before[1].upper()) in ("FUNCTION", "AGGREGATE"):
+        line, column = place(text, before.start())
+        word = before[1]
+        return ADQLFault(
+            f'{word} is a function of ADQL and needs its arguments in brackets; as a name it is written "{word}"',
+            line=line,
+            column=column,
+        )
     hint = _hint(token, fault.accepts or fault.expected)
     return ADQLFault(f"{str(token)!r} cannot stand here; expected {expected}{hint}", line=line, column=column)
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vo.adql.expressions import has_aggregate
 from vo.adql.kinds import SHAPES, Type
 from vo.adql.plan import (
+    Apply,
     BodyPlan,
     ColumnValue,
     Constant,
@@ -154,17 +156,17 @@ class Renderer:
 
     def _coordinates(self, expression: Expression) -> str:
         """The numbers of a shape in degrees: DALI's point, circle and polygon (1.1, section 3.3.5 to 3.3.7)."""
-        text = self._values.operand(expression)
         if isinstance(expression, Constant):
             return "NULL::float8[]"
+        text = self._values.operand(expression)
         if isinstance(expression, Polygon):
             return self._vertices(expression, text)
         if expression.type is Type.POLYGON:
             return VERTICES.format(_Written(text))
-        if expression.type is Type.POINT:
-            return f"CASE WHEN {text} IS NOT NULL THEN {_place(text)} END"
-        radius = f"degrees(radius({text}))"
-        return f"CASE WHEN {text} IS NOT NULL THEN {_place(f'center({text})')} || {radius} END"
+        if isinstance(expression, Apply) and not has_aggregate(expression):
+            # long ones are written once
+            return f"(SELECT {_numbers(expression.type, 'v')} FROM (SELECT {text} AS v OFFSET 0) AS vo_value)"
+        return _numbers(expression.type, text)
 
     def _vertices(self, polygon: Polygon, text: str) -> str:
         """A polygon of written points is shown as it was written; that it can be made is still checked."""
@@ -212,8 +214,12 @@ class _Written:
         return self._text
 
 
-def _place(text: str) -> str:
-    return f"ARRAY[degrees(long({text})), degrees(lat({text}))]"
+def _numbers(type_: Type, text: str) -> str:
+    """A point or circle as array of degrees; the array of a null is null."""
+    centre, radius = text, ""
+    if type_ is Type.CIRCLE:
+        centre, radius = f"center({text})", f", degrees(radius({text}))"
+    return f"CASE WHEN {text} IS NOT NULL THEN ARRAY[degrees(long({centre})), degrees(lat({centre})){radius}] END"
 
 
 def _quoted(output: Output) -> str:

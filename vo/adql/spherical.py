@@ -14,7 +14,7 @@ Vector = tuple[float, float, float]
 SQUARE_DEGREES = (180 / math.pi) ** 2
 
 #: SQL names of our own inside the templates below; no alias of a query may hide them.
-OWN_ALIASES = frozenset({"vo_array", "vo_vertex", "vo_edge", "vo_parallel", "vo_side"})
+OWN_ALIASES = frozenset({"vo_array", "vo_vertex", "vo_edge", "vo_parallel", "vo_side", "vo_value"})
 
 
 def vector(place: LonLat) -> Vector:
@@ -133,11 +133,11 @@ def range_overlaps(shape: str, lon_min: float, lon_max: float, lat_min: float, l
     if full_circle(lon_min, lon_max):
         return _band_overlaps(shape, lat_min, lat_max)
     width = (lon_max - lon_min) % 360
-    sides = " OR ".join(
-        f"sline({_point(lon, lat_min)}, {_point(lon, lat_max)}) && {shape}"
-        for lon in (lon_min, lon_max)
-        if lat_min < lat_max
-    )
+    if lat_min < lat_max:
+        meridians = [f"sline({_point(lon, lat_min)}, {_point(lon, lat_max)})" for lon in (lon_min, lon_max)]
+        sides = " OR ".join(f"{meridian} && {shape}" for meridian in meridians)
+    else:
+        sides = " OR ".join(f"{_point(lon, lat_min)} <@ {shape}" for lon in (lon_min, lon_max))
     middle, half = math.radians(lon_min + width / 2), math.radians(width / 2)
     # no farther from the middle meridian than half the width; a pole lies on all meridians
     in_longitudes = (
@@ -151,7 +151,7 @@ def range_overlaps(shape: str, lon_min: float, lon_max: float, lat_min: float, l
         f"EXISTS (SELECT FROM {_EDGES.format(_Operand(shape))} WHERE az BETWEEN {south} AND {north} AND {vertex})"
         f" OR EXISTS (SELECT FROM {_CROSSINGS.format(_Operand(shape), south=south, north=north)} WHERE {crossing})"
     )
-    exact = f"({sides} OR {inner})" if sides else f"({inner})"
+    exact = f"({sides} OR {inner})"
     cover = _cover(lon_min, width, lat_min, lat_max)
     return exact if cover is None else f"({shape} && {cover} AND {exact})"
 
@@ -186,7 +186,7 @@ def _band_overlaps(shape: str, lat_min: float, lat_max: float) -> str:
     """A polygon, being connected, meets the band between two parallels when it meets both caps that make it."""
     terms = [_cap_overlaps(shape, 90, lat_min), _cap_overlaps(shape, -90, -lat_max)]
     written = [term for term in terms if term]
-    return f"({' AND '.join(written)})" if written else f"({shape} IS NOT NULL)"
+    return f"({' AND '.join(written)})" if written else f"({shape} = {shape})"
 
 
 def _cap_overlaps(shape: str, pole: float, edge: float) -> str:
