@@ -9,7 +9,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from vo.db.archive import read_bundles
-from vo.db.records import Exposure, PlateBundle, Product
+from vo.db.records import Exposure, PlateBundle, Product, Scan
 
 _KNOWN = """
 SELECT DISTINCT plate_id FROM (
@@ -46,8 +46,21 @@ def _kept(bundle: PlateBundle, archived: PlateBundle) -> PlateBundle:
         for one in fields(bundle.plate)
         if getattr(bundle.plate, one.name) is None
     }
+    scans = tuple(_measured(scan, archived) for scan in bundle.scans)
     exposures = tuple(_placed(exposure, archived) for exposure in bundle.exposures)
-    return replace(bundle, plate=replace(bundle.plate, **empty), exposures=exposures, products=products)
+    return replace(bundle, plate=replace(bundle.plate, **empty), scans=scans, exposures=exposures, products=products)
+
+
+def _measured(scan: Scan, archived: PlateBundle) -> Scan:
+    """Give the scan what its file told."""
+    before = next((one for one in archived.scans if one.scan_id == scan.scan_id), scan)
+    return replace(
+        scan,
+        width=scan.width or before.width,
+        height=scan.height or before.height,
+        pixel_scale=scan.pixel_scale or before.pixel_scale,
+        scan_date=before.scan_date or scan.scan_date,
+    )
 
 
 def _held(product: Product, archived: PlateBundle) -> Product:

@@ -26,8 +26,6 @@ from vo.ingest.readers import Reader, Source, dasch, fits, headers
 from vo.ingest.report import Report
 from vo.ingest.summary import Summary
 from vo.metadata.collection import Collection, load_collection
-from vo.metadata.felis import load_catalogue
-from vo.metadata.fields import Table
 from vo.obscore.mapping import Row, nominal_outlines, rows
 from vo.settings import Settings
 
@@ -201,7 +199,6 @@ def _load(
     progress: Progress | None,
 ) -> Summary:
     began = time.monotonic()
-    plates, obscore = _tables(settings, collection)
     with database.owner() as connection:
         _check_initialised(connection, collection)
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
@@ -211,7 +208,7 @@ def _load(
         work.flush()
         if not work.centres and report.used:
             raise OperatorFault(f"{report.source} gave no plate")
-        derived, removed = _derive(work, settings, (plates, obscore), report, progress)
+        derived, removed = _derive(work, settings, report, progress)
         for table in ("archive.plate", "archive.scan", "archive.exposure", "archive.solution", "archive.product"):
             connection.execute(f"ANALYZE {table}")
         connection.execute(f'ANALYZE "{collection.name}".plates')
@@ -238,11 +235,6 @@ def _load(
         if path is not None:
             report.write(path)
     return summary
-
-
-def _tables(settings: Settings, collection: Collection) -> tuple[Table, Table]:
-    catalogue = load_catalogue(settings, [collection])
-    return catalogue.by_name[f"{collection.name}.plates"], catalogue.by_name["ivoa.obscore"]
 
 
 def _check_initialised(connection: Connection[TupleRow], collection: Collection) -> None:
@@ -278,56 +270,55 @@ def _report_path(settings: Settings, collection: Collection, report: Report) -> 
 
 
 def _derive(
-    work: _Work,
-    settings: Settings,
-    tables: tuple[Table, Table],
-    report: Report,
-    progress: Progress | None,
+    work: _Work, settings: Settings, report: Report, progress: Progress | None
 ) -> tuple[dict[str, Counts], int]:
     """Make the rows of the touched plates from the archive's state, in HEALPix order of their centres.
 
     A table written in this order answers questions of position from a sixth of its pages (docs/design.md).
     """
+    collection = work.collection
     names = _healpix_order(work.centres)
-    totals = {"plates": Counts(), "obscore": Counts()}
+    tables = {"plates": f"{collection.name}.plates", "obscore": "ivoa.obscore"}
+    columns = {short: _columns(work.connection, table) for short, table in tables.items()}
+    totals = dict.fromkeys(tables, Counts())
     removed = 0
     for start in range(0, len(names), _CHUNK):
         chunk = names[start : start + _CHUNK]
         made: dict[str, list[Row]] = {"plates": [], "obscore": []}
-        bundles = list(read_bundles(work.connection, [(work.collection.name, name) for name in chunk]))
-        outlines = nominal_outlines(bundles, work.collection)
+        bundles = list(read_bundles(work.connection, [(collection.name, name) for name in chunk]))
+        outlines = nominal_outlines(bundles, collection)
         for bundle in bundles:
-            derived = rows(bundle, work.collection, settings, outlines)
+            derived = rows(bundle, collection, settings, outlines)
             made["plates"] += derived.plates
             made["obscore"] += derived.obscore
             for note in derived.notes:
                 report.note(0, note.plate_id, note.kind, f"exposure {note.exposure_id}: {note.reason}")
-        for table in tables:
-            totals[table.name] += _write(work.connection, table, made[table.name])
+        for short, table in tables.items():
+            totals[short] += _write(work.connection, table, columns[short], made[short])
             scope = {"plate_id": chunk}
-            if table.name == "obscore":
-                scope["obs_collection"] = [work.collection.obs_collection]
-            keep = ((row["obs_publisher_did"],) for row in made[table.name])
-            removed += prune(work.connection, table.qualified, scope, ("obs_publisher_did",), keep)
+            if short == "obscore":
+                scope["obs_collection"] = [collection.obs_collection]
+            keep = ((row["obs_publisher_did"],) for row in made[short])
+            removed += prune(work.connection, table, scope, ("obs_publisher_did",), keep)
         if progress is not None:
             progress("writing", start + len(chunk), len(names))
     return totals, removed
 
 
-def _write(connection: Connection[TupleRow], table: Table, made: Sequence[Row]) -> Counts:
-    columns = [
-        name
-        for column in table.columns
-        for name in (column.name, column.text_column)
-        if name is not None and (not made or name in made[0])
-    ]
-    return merge(
-        connection,
-        table.qualified,
-        ("obs_publisher_did",),
-        columns,
-        ([row.get(name) for name in columns] for row in made),
+def _columns(connection: Connection[TupleRow], table: str) -> list[str]:
+    """The columns that can be written; own columns of the collection among them."""
+    schema, _, name = table.partition(".")
+    found = connection.execute(
+        "SELECT column_name FROM information_schema.columns "
+        "WHERE table_schema = %s AND table_name = %s AND is_generated = 'NEVER' ORDER BY ordinal_position",
+        (schema, name),
     )
+    return [column for (column,) in found]
+
+
+def _write(connection: Connection[TupleRow], table: str, columns: Sequence[str], made: Sequence[Row]) -> Counts:
+    values = ([row.get(name) for name in columns] for row in made)
+    return merge(connection, table, ("obs_publisher_did",), columns, values)
 
 
 def _healpix_order(centres: dict[str, tuple[float, float] | None]) -> list[str]:

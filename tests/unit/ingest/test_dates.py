@@ -1,4 +1,3 @@
-import datetime as dt
 import warnings
 
 import pytest
@@ -56,14 +55,16 @@ def test_time_of_day_in_a_card_of_its_own():
     assert (found.mjd, found.has_time) == (pytest.approx(by_astropy("1951-11-29T12:07:00")), True)
 
 
-@pytest.mark.parametrize("text", ["", "1951", "1951-13-01", "1951-02-30", "30/02/51", "1951-01-01T25:00:00", "?", "51-1-1"])
+@pytest.mark.parametrize(
+    "text", ["", "1951", "1951-13-01", "1951-02-30", "30/02/51", "1951-01-01T25:00:00", "?", "51-1-1"]
+)
 def test_what_is_no_date_is_refused_with_its_text(text):
-    with pytest.raises(ValueError, match="date|time of day"):
+    with pytest.raises(ValueError, match=r"date|time of day"):
         parse_date(text)
 
 
 @settings(max_examples=60)
-@given(st.datetimes(dt.datetime(1850, 1, 1), dt.datetime(2030, 1, 1)))
+@given(st.datetimes(as_datetime(-3242.0), as_datetime(62502.0)))
 def test_written_and_read_back(moment):
     found = parse_date(moment.isoformat())
     assert abs((as_datetime(found.mjd) - moment).total_seconds()) < 1e-3

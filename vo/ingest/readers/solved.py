@@ -23,6 +23,8 @@ from vo.pixels.wcs import ImageWCS
 
 #: Centres agree when they are nearer than this part of the field's diagonal.
 _NEAR = 0.1
+#: What the solutions of binned images have in their names.
+_BINNED = "-bin"
 
 Record = TypeVar("Record", Plate, Scan)
 
@@ -51,10 +53,10 @@ def bundle(image: Image, archived: PlateBundle | None) -> PlateBundle:
     scan = replace(described.scan(image.width, image.height, scale), width=full[0], height=full[1])
     known = next((one for one in archived.scans if one.scan_id == scan_id), None) if archived else None
     if known is not None:
-        scan = _filled(scan, known)
+        scan = _filled(scan, known) if image.factor == 1 else _filled(known, scan)
     plate = described.plate()
     if archived is not None:
-        plate = _filled(plate, archived.plate)
+        plate = _with_band(_filled(plate, archived.plate), archived.plate)
     names = _solution_ids(image)
     matches = _match(image, names, scan_id, archived)
     exposures = tuple(_exposures(image, matches, archived))
@@ -68,7 +70,7 @@ def bundle(image: Image, archived: PlateBundle | None) -> PlateBundle:
 
 def _solution_ids(image: Image) -> tuple[str, ...]:
     """``s0``, ``s1`` ... in the header's order; solutions of binned images have names of their own."""
-    tail = "" if image.factor == 1 else f"-bin{image.factor}"
+    tail = "" if image.factor == 1 else f"{_BINNED}{image.factor}"
     return tuple(f"s{number}{tail}" for number in range(len(image.solutions)))
 
 
@@ -152,7 +154,19 @@ def _exposures(image: Image, matches: Sequence[str], archived: PlateBundle | Non
     for wcs, exposure_id in zip(image.solutions, matches, strict=True):
         made = described.exposure(exposure_id, found=True)
         made = replace(made, ra=wcs.centre[0], dec=wcs.centre[1], position_origin="solution", has_imaging=True)
-        yield _joined(made, known[exposure_id]) if exposure_id in known else made
+        if exposure_id not in known:
+            yield made
+        elif image.factor > 1 and _has_full_solution(archived, exposure_id, described.scan_id()):
+            yield known[exposure_id]  # the full scan has told its place better
+        else:
+            yield _joined(made, known[exposure_id])
+
+
+def _has_full_solution(archived: PlateBundle | None, exposure_id: str, scan_id: str) -> bool:
+    return archived is not None and any(
+        one.is_current and one.exposure_id == exposure_id and one.scan_id == scan_id and _BINNED not in one.solution_id
+        for one in archived.solutions
+    )
 
 
 def _unsolved(described: Described, known: Iterable[Exposure]) -> Iterator[Exposure]:
@@ -235,6 +249,13 @@ def _product(product: Product, archived: PlateBundle | None) -> Product:
         if same and known.location == product.location:
             return replace(product, product_id=known.product_id)
     return product
+
+
+def _with_band(made: Plate, known: Plate) -> Plate:
+    """A header without an emulsion does not know the wavelengths better than a list that knew the plate's class."""
+    if made.emulsion is not None or known.em_min is None:
+        return made
+    return replace(made, em_min=known.em_min, em_max=known.em_max)
 
 
 def _filled(made: Record, known: Record) -> Record:
