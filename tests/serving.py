@@ -33,7 +33,7 @@ class Server:
 
     def get(self, path: str, **values: str | int) -> httpx.Response:
         """GET a path with these parameters."""
-        return self.client.get(path, params=values)
+        return self.client.get(path, params=values or None)
 
     def query(self, adql: str, **values: str | int) -> httpx.Response:
         """Ask TAP, by POST."""

@@ -10,7 +10,6 @@ import vo
 from vo.adql import Limits, compile_query
 from vo.dali.parameters import overflow_text
 from vo.db.connect import Database
-from vo.errors import LimitFault
 from vo.metadata.collection import Collection
 from vo.metadata.fields import Catalogue, Field
 from vo.settings import Settings
@@ -67,11 +66,6 @@ def answer_query(
     database has to say before the first byte; later faults stand at the end of the table.
     """
     settings = context.settings
-    if len(text) > settings.query_length:
-        raise LimitFault(
-            f"the query has {len(text)} characters, more than the {settings.query_length} that this service reads "
-            "(query_length); shorten it"
-        )
     # One row more than is sent tells whether there are more, at no cost; nothing is ever counted.
     compiled = compile_query(text, context.catalogue, base_url=base_url, max_rows=maxrec + 1, limits=_limits(settings))
     document = Document(
@@ -134,4 +128,4 @@ def _credits(collection: Collection) -> tuple[tuple[str, str | None], ...]:
 
 
 def _limits(settings: Settings) -> Limits:
-    return Limits(terms=settings.query_terms, depth=settings.query_depth)
+    return Limits(length=settings.query_length, terms=settings.query_terms, depth=settings.query_depth)
