@@ -49,7 +49,7 @@ def _card(key: str, value: object) -> str:
         text = f"'{value:8s}'"
     else:
         text = repr(value).upper()
-    return f"{key:8s}= {text:>20s}".ljust(80)
+    return f"{key:8s}= {text if isinstance(value, str) else text.rjust(20)}".ljust(80)
 
 
 def deproject(xi, eta, ra0: float, dec0: float):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -24,7 +24,7 @@ _STRING_VALUE = re.compile(r"\s*'((?:[^']|'')*)'")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([EeDd][+-]?\d+)?")
 
 Value = str | float | int | bool | None
-AnyHeader: TypeAlias = fits.Header | str | bytes | Mapping[str, object]
+AnyHeader: TypeAlias = fits.Header | str | bytes | Mapping[str, object] | Sequence[tuple[str, Value, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def renamed(image: str, key: str) -> str:
 
 
 def read_cards(header: AnyHeader) -> Cards:
-    """The cards of a header given as astropy Header, mapping of values, or text.
+    """The cards of a header given as astropy Header, mapping of values, (keyword, value, comment)s, or text.
 
     Text is either cards of 80 characters without separators, or lines (which may be shorter than 80); bytes are
     the same in ASCII. Lines longer than a card are cut, and told; WAT strings are split anew.
@@ -119,6 +119,8 @@ def read_cards(header: AnyHeader) -> Cards:
         return _from_astropy(header)
     if isinstance(header, Mapping):
         return _from_mapping(header)
+    if not isinstance(header, str | bytes):
+        return _from_astropy(fits.Header([fits.Card(*card) for card in header]))
     text = header.decode("ascii", "replace") if isinstance(header, bytes) else header
     lines = text.splitlines() if "\n" in text else [text[i : i + CARD] for i in range(0, len(text), CARD)]
     repairs: list[str] = []

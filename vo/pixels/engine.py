@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 _STEPS, _ARRIVED = 30, 1e-7
 #: Step of the finite differences (pixels).
 _DIFFERENCE = 0.05
+#: Beyond this many half diagonals from the image's middle a distortion says nothing.
+_FARTHEST = 8.0
 
 
 @dataclass(slots=True)
@@ -39,6 +41,8 @@ class Engine:
     distorted: bool
     notes: tuple[str, ...]
     guess: Array
+    shape: tuple[int, int]
+    limit: float | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def to_plane(self, pixels: Array) -> Array:
@@ -52,6 +56,8 @@ class Engine:
 
     def to_world(self, pixels: Array) -> Array:
         """Longitude and latitude (n, 2) in the header's own frame of 0-based pixels (n, 2); NaN off the sky."""
+        if not len(pixels):
+            return pixels  # wcslib takes no empty lists
         if any(self.surfaces):
             plane = self.to_plane(pixels)
             with self.lock:
@@ -63,6 +69,8 @@ class Engine:
 
     def to_pixel(self, world: Array) -> Array:
         """0-based pixels (n, 2) of positions (n, 2) in the header's own frame; NaN where they have no place."""
+        if not len(world):
+            return world
         known = np.asarray(np.isfinite(world).all(axis=1))
         safe = np.where(known[:, None], world, 0.0)
         if not self.distorted:
@@ -102,8 +110,27 @@ class Engine:
             )
             done[active[arrived]] = True
             active = active[~arrived & np.isfinite(length) & (length < 1e9)]  # noqa: PLR2004  runaway
+        middle = (np.asarray(self.shape) - 1.0) / 2.0
+        with np.errstate(invalid="ignore", over="ignore"):
+            done &= np.linalg.norm(pixels - middle, axis=1) <= self._reach(sign)
         pixels[~done] = np.nan
         return pixels
+
+    def _reach(self, sign: float) -> float:
+        """How far from the image's middle the distortion can be believed, in pixels: to where it first folds over.
+
+        Farther out, another fold may lead back onto the plane of the image, from the wrong side.
+        """
+        if self.limit is None:
+            diagonal = float(np.hypot(*self.shape)) / 2.0
+            along, turn = np.linspace(0.0, _FARTHEST, 81), np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)
+            rays = along[:, None, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+            middle = (np.asarray(self.shape) - 1.0) / 2.0
+            jacobian = self._derivatives((middle + diagonal * rays).reshape(-1, 2))[1]
+            folded = (np.sign(np.linalg.det(jacobian)) != sign).reshape(rays.shape[:2]).any(axis=1)
+            whole = float(along[max(int(folded.argmax()) - 1, 0)]) if folded.any() else _FARTHEST
+            self.limit = max(whole, 1.02) * diagonal
+        return self.limit
 
     def _derivatives(self, pixels: Array) -> tuple[Array, Array]:
         """Plane coordinates and their derivatives [n, plane axis, pixel axis]."""
@@ -135,6 +162,7 @@ def build(selection: Selection, shape: tuple[int, int]) -> Engine:
         distorted=distorted,
         notes=(*notes, *_told(fixes)),
         guess=np.zeros((3, 2)),
+        shape=shape,
     )
     if distorted:
         engine.guess = _affine(engine, shape)

@@ -26,13 +26,15 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 #: Points on a rim at first, on each of its pieces, and the rounds of refinement near the image.
-_FIRST, _ROUNDS = 64, 14
+_FIRST, _ROUNDS = 64, 24
 #: A piece of rim is fine when its middle lies this near to the chord, in pixels.
 _STRAIGHT = 0.05
 #: Forward look-ups along each axis.
 _GRID = 33
 _SLACK = 0.1
 _TURN = 360.0
+#: Points of a rim this many times farther away than the image reaches are not on it.
+_CLOSE = 2.0
 
 
 def find_box(wcs: ImageWCS, shape: Shape) -> Box | None:
@@ -179,6 +181,8 @@ def _follow(wcs: ImageWCS, rim: tuple[Rim, Array], view: _View) -> Array:
         steps = np.insert(steps, at, middles[coarse])
         directions = np.insert(directions, at, between[coarse], axis=0)
         pixels = np.insert(pixels, at, found[coarse], axis=0)
+    # a straight line between pixels far outside may cross the image though the rim does not come near it
+    pixels[_apart(directions, view.centre) > view.radius * _CLOSE] = np.nan
     return pixels
 
 

@@ -242,13 +242,18 @@ def test_places_that_are_not_on_the_plane_are_nan():
 def test_nowhere_on_the_sky_does_an_inverse_lie(changes):
     """Wherever the inverse answers, the way forth leads back to where it was asked."""
     wcs = one(header_text(**changes))
-    ra, dec = RANDOM.uniform(0, 360, 2000), np.degrees(np.arcsin(RANDOM.uniform(-1, 1, 2000)))
+    centre_ra, centre_dec = wcs.centre
+    ra = np.append(RANDOM.uniform(0, 360, 2000), RANDOM.uniform(centre_ra - 9, centre_ra + 9, 3000) % 360)
+    dec = np.append(
+        np.degrees(np.arcsin(RANDOM.uniform(-1, 1, 2000))), RANDOM.uniform(centre_dec - 9, centre_dec + 9, 3000)
+    )
     x, y = wcs.to_pixel(ra, dec)
     found = np.isfinite(x)
+    assert 20 < found.sum() < 4000
     assert separation(wcs.to_sky(x[found], y[found]), (ra[found], dec[found])).max(initial=0.0) < 1e-2
     width, height = wcs.shape
     on_image = found & (x > 0) & (x < width) & (y > 0) & (y < height)
-    centre_ra, centre_dec = wcs.centre
+    assert on_image.any()
     assert (separation((ra[on_image], dec[on_image]), (centre_ra, centre_dec)) < 3600).all()
 
 
@@ -384,6 +389,12 @@ def test_stray_plate_cards_do_not_spoil_a_tan():
 def test_a_solution_for_the_whole_sky_has_a_middle_or_is_refused():
     with pytest.raises(NoWCSFault, match="middle"):
         read_solutions(header_text(CTYPE1="RA---AIT", CTYPE2="DEC--AIT", CRPIX1=-100000.0))
+
+
+def test_no_places_have_no_pixels():
+    for changes in ({}, SIP, PLATE):
+        wcs = one(header_text(**changes))
+        assert [axis.shape for axis in (*wcs.to_sky([], []), *wcs.to_pixel([], []))] == [(0,)] * 4
 
 
 def test_too_much_binning_is_refused():
