@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import astropy.units as u
-import numpy as np
 import pixels_by_hand as hand
 import pytest
 import pyvo
@@ -13,6 +12,9 @@ from vo.db.archive import find_plates
 from vo.products.store import describe
 
 COMET = (214.62, 28.41)
+
+# astropy warns of every UTC before 1960, which is when plates were taken.
+pytestmark = pytest.mark.filterwarnings("ignore:ERFA function .* yielded .*dubious year")
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,11 @@ def truth(server):
     return read
 
 
+def degrees(*values: float) -> tuple[u.Quantity, ...]:
+    """Values with their unit, one by one as pyVO wants them."""
+    return tuple(value * u.deg for value in values)
+
+
 def semantics(links) -> list[str]:
     return [link.semantics for link in links]
 
@@ -45,7 +52,7 @@ def assert_cut(content: bytes, truth) -> None:
 
 
 def test_a_comet_is_found_by_position_and_date_and_cut_out(service, truth):
-    rows = service.search(pos=(*COMET, 0.01) * u.deg, time=(Time("1941-02-03"), Time("1941-02-04")), maxrec=10)
+    rows = service.search(pos=(*COMET, 0.01), time=(Time("1941-02-03"), Time("1941-02-04")), maxrec=10)
     assert [row["obs_id"] for row in rows] == ["comet_1941"]
     row = rows[0]
     content = row.processed(circle=(*COMET, 0.1) * u.deg).read()
@@ -57,25 +64,25 @@ def test_a_comet_is_found_by_position_and_date_and_cut_out(service, truth):
 
 def test_parameters_as_pyvo_writes_them(service):
     found = service.search(
-        band=(3e-7, 6e-7) * u.m,
+        band=(3e-7 * u.m, 6e-7 * u.m),
         time=(Time("1885-01-01"), Time("1995-01-01")),
-        field_of_view=(0, 20) * u.deg,
-        exptime=(1, float("inf")) * u.s,
+        field_of_view=(0 * u.deg, 20 * u.deg),
+        exptime=(1, float("inf")),
         calib_level=2,
         data_type="image",
         collection="SYNTHETIC-DEMO",
         maxrec=5,
     )
     assert len(found) == 5
-    assert len(service.search(exptime=(float("-inf"), 0) * u.s)) == 0
+    assert len(service.search(exptime=(float("-inf"), 0))) == 0
 
 
 def test_positions_as_pyvo_writes_them(service):
     ra, dec = COMET
     shapes = [
-        (ra, dec, 0.01) * u.deg,
-        (ra - 0.01, ra + 0.01, dec - 0.01, dec + 0.01) * u.deg,
-        (ra, dec, ra + 0.1, dec, ra + 0.1, dec + 0.1) * u.deg,
+        degrees(ra, dec, 0.01),
+        degrees(ra - 0.01, ra + 0.01, dec - 0.01, dec + 0.01),
+        degrees(ra, dec, ra + 0.1, dec, ra + 0.1, dec + 0.1),
     ]
     for shape in shapes:
         assert "comet_1941" in {row["obs_id"] for row in service.search(pos=shape)}
@@ -83,7 +90,7 @@ def test_positions_as_pyvo_writes_them(service):
 
 
 def test_links_come_in_batches_and_every_cutout_is_of_its_own_exposure(service, truth):
-    rows = service.search(target_name=[f"Demo cluster, exposure {number}" for number in range(1, 12)])
+    rows = service.search(pos=(66.2, 15.3, 0.01), time=(Time("1899-11-16"), Time("1899-11-17")))
     assert len(rows) == 11
     seen = set()
     for links in rows.iter_datalinks():
@@ -102,11 +109,11 @@ def test_links_come_in_batches_and_every_cutout_is_of_its_own_exposure(service, 
 
 
 def test_links_of_a_row(service, server):
-    (row,) = service.search(pos=(*COMET, 0.01) * u.deg, target_name="Comet Example 1941 (synthetic)")
+    (row,) = service.search(pos=(*COMET, 0.01), target_name="Comet Example 1941 (synthetic)")
     links = row.getdatalink()
     assert semantics(links)[:2] == ["#cutout", "#this"]
     this = next(links.bysemantics("#this", include_narrower=False))
-    assert (this.content_type, this.error_message) == ("image/fits", None)
+    assert (this.content_type, this.error_message) == ("image/fits", "")
     data, _ = hand.open_answer(this.getdataset().read())
     assert data.shape == (2400, 2400)
     preview = next(links.bysemantics("#preview", include_narrower=False))
@@ -138,7 +145,7 @@ def test_without_a_descriptor_in_the_result_the_document_has_it(server, truth):
 def test_a_polygon_is_cut_too(service, truth):
     (row,) = service.search(target_name="Comet Example 1941 (synthetic)")
     ra, dec = COMET
-    corners = np.array([ra, dec, ra + 0.1, dec, ra + 0.1, dec + 0.1, ra, dec + 0.1])
+    corners = (ra, dec, ra + 0.1, dec, ra + 0.1, dec + 0.1)  # pyVO 1.9 takes three or six vertices only
     assert_cut(row.processed(polygon=corners * u.deg).read(), truth(row["obs_publisher_did"]))
 
 

@@ -57,7 +57,7 @@ def sky(wcs, x: float, y: float) -> SkyCoord:
 
 def find(service, name: str, place: SkyCoord):
     """The row whose #this is the file, None when the search does not find it."""
-    rows = service.search(pos=(place.ra.deg, place.dec.deg, 0.0005) * u.deg)
+    rows = service.search(pos=(place.ra.deg, place.dec.deg, 0.0005))
     for row in rows:
         for link in row.getdatalink():
             if link.semantics == "#this" and link.access_url.endswith(f"/{name}"):

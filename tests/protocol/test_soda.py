@@ -203,17 +203,17 @@ def test_a_plate_without_a_file_here_says_so(server, plate_id):
     assert "here" in response.text
 
 
-def test_too_many_pixels_are_refused_with_the_limit(demo_database, demo_settings):
+def test_too_many_pixels_are_refused_with_the_limit(server):
     from serving import running
 
-    small = demo_settings.model_copy(update={"cutout_pixels": 10_000, "port": 0})
-    with running(small, demo_database) as server, demo_database.read() as connection:
+    small = server.settings.model_copy(update={"cutout_pixels": 10_000, "port": 0})
+    with running(small, server.database) as limited, limited.database.read() as connection:
         row = connection.execute("SELECT obs_publisher_did FROM demo.plates WHERE plate_id = 'comet_1941'").fetchone()
-        response = ask(server, row[0], CIRCLE="214.5 28.3 1")
+        response = ask(limited, row[0], CIRCLE="214.5 28.3 1")
         assert response.status_code == 413
         assert response.text.startswith("UsageError: ")
         assert "10000" in response.text.replace(",", "").replace("_", "")
-        assert ask(server, row[0], CIRCLE="214.5 28.3 0.01").status_code == 200
+        assert ask(limited, row[0], CIRCLE="214.5 28.3 0.01").status_code == 200
 
 
 def test_capabilities_lead_to_the_endpoint(server):
