@@ -124,6 +124,9 @@ class Cluster:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 LOG.info("another process uses the database in %s; it goes on running", self.folder)
+                if self._server is not None:
+                    self._server.returncode = 0  # let go of it: whoever uses it last ends it
+                    self._server = None
                 self._release()
                 return
             pid = self._running()
@@ -350,7 +353,10 @@ def _is_alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    try:  # one that has ended but whose parent has not looked yet is dead for us
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return True
 
 
 def _tail(text: bytes) -> str:
