@@ -241,8 +241,8 @@ def _settings(**given: object) -> Settings:
 
 def _publish(settings: Settings, database: Database, names: tuple[str, ...]) -> tuple[Collection, ...]:
     """Bring the database up to date for what it has, what the settings ask for, and these collections."""
-    wanted = dict.fromkeys((*initialised_collections(database), *settings.collections, *names))
-    collections = tuple(load_collection(settings, name) for name in wanted)
+    wanted = {*initialised_collections(database), *settings.collections, *names}
+    collections = tuple(load_collection(settings, name) for name in sorted(wanted))
     initialise(database, load_catalogue(settings, collections))
     return collections
 
