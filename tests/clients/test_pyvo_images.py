@@ -6,6 +6,7 @@ import astropy.units as u
 import pixels_by_hand as hand
 import pytest
 import pyvo
+import vocabulary
 from astropy.time import Time
 
 from vo.db.archive import find_plates
@@ -15,6 +16,12 @@ COMET = (214.62, 28.41)
 
 # astropy warns of every UTC before 1960, which is when plates were taken.
 pytestmark = pytest.mark.filterwarnings("ignore:ERFA function .* yielded .*dubious year")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _vocabulary(tmp_path_factory):
+    with vocabulary.at_hand(tmp_path_factory.mktemp("cache")):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +101,7 @@ def test_links_come_in_batches_and_every_cutout_is_of_its_own_exposure(service, 
     assert len(rows) == 11
     seen = set()
     for links in rows.iter_datalinks():
-        this = next(links.bysemantics("#this", include_narrower=False))
+        this = next(links.bysemantics("#this"))
         ids = {link["ID"] for link in links}
         assert ids == {this["ID"]}
         seen |= ids
@@ -112,11 +119,13 @@ def test_links_of_a_row(service, server):
     (row,) = service.search(pos=(*COMET, 0.01), target_name="Comet Example 1941 (synthetic)")
     links = row.getdatalink()
     assert semantics(links)[:2] == ["#cutout", "#this"]
-    this = next(links.bysemantics("#this", include_narrower=False))
+    this = next(links.bysemantics("#this"))
     assert (this.content_type, this.error_message) == ("image/fits", "")
     data, _ = hand.open_answer(this.getdataset().read())
     assert data.shape == (2400, 2400)
-    preview = next(links.bysemantics("#preview", include_narrower=False))
+    found = list(links.bysemantics("#preview"))
+    assert semantics(found) == ["#preview", "#preview-image", "#thumbnail"]  # the term and its narrower ones
+    preview = found[0]
     assert preview.getdataset().read(3) == b"\xff\xd8\xff"  # a JPEG
     assert row.getdataset().read(6) == b"SIMPLE"
 

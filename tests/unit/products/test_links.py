@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 
 import plates
 import pytest
-import realdata
+import vocabulary
 
 from vo.db.records import Scan
 from vo.products.links import DATALINK_TYPE, Link, file_url, links_url, list_links, plate_url
@@ -128,8 +127,7 @@ def test_a_listed_file_that_is_gone_is_the_services_fault(tmp_path):
 
 
 def test_terms_are_those_of_the_core_vocabulary(everything):
-    with realdata.path("../vocabularies/datalink-core.csv").open(encoding="utf-8") as lines:
-        terms = {row[0] for row in csv.reader(lines, delimiter=";") if row and not row[0].startswith("#")}
+    terms = vocabulary.read_terms().keys()
     rows = links(everything, "fits", "soda") + links(everything, "fits_binned")
     assert {link.semantics.removeprefix("#") for link in rows} <= terms
 
