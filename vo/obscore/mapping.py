@@ -27,7 +27,7 @@ Outlines = Mapping[str, Footprint]
 
 #: What a logbook writes when it has no name.
 _NO_NAME = frozenset({"", "unknown", "none", "n/a", "-", "?"})
-#: Sides in degrees (mm times scale) between which a flat plate's outline is sound: 200 reach 68 degrees from the centre.
+#: Sides (degrees: mm times scale) between which a flat plate is sound: 200 reach 68 degrees from the centre.
 _SMALLEST, _LARGEST = 0.001, 200.0
 _MJD_EPOCH = dt.datetime(1858, 11, 17)  # noqa: DTZ001  all times are UTC
 
