@@ -7,14 +7,19 @@ BEGIN
     EXECUTE format('REVOKE CREATE, TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
     REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 
-    FOR one IN SELECT nspname AS name FROM pg_namespace
-               WHERE nspname IN ('archive', 'vo') OR nspname IN (SELECT schema_name FROM tap_schema.schemas)
+    -- Every schema of ours, also one that is published no more.
+    FOR one IN SELECT nspname AS name, nspname IN (SELECT schema_name FROM tap_schema.schemas) AS published
+               FROM pg_namespace WHERE nspowner = 'vo_owner'::regrole
     LOOP
         EXECUTE format('REVOKE ALL ON SCHEMA %I FROM PUBLIC, vo_query', one.name);
         EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM PUBLIC, vo_query', one.name);
-        EXECUTE format('GRANT USAGE ON SCHEMA %I TO vo_service, vo_query', one.name);
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO vo_service', one.name);
         EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO vo_service', one.name);
+        IF one.published THEN
+            EXECUTE format('GRANT USAGE ON SCHEMA %I TO vo_query', one.name);
+        END IF;
     END LOOP;
+    GRANT USAGE ON SCHEMA vo TO vo_query;  -- for the range type
 
     -- Column by column: an unpublished column of a published table stays unread. A shape's text form (<name>_text) and
     -- t_range go with the published ones, as queries are rendered with them.

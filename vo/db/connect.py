@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, errors
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -60,10 +60,18 @@ class Database:
 
     @contextmanager
     def owner(self) -> Iterator[Connection[TupleRow]]:
-        """Connect as the owner of all tables: one transaction, committed at the end, rolled back on an exception."""
-        with _faults(), psycopg.connect(self.owner_dsn) as connection:
+        """Connect as the owner of all tables: one transaction, committed at the end, rolled back on an exception.
+
+        Rows that do not fit together (a scan without its plate) are found at the end and are an OperatorFault.
+        """
+        with _faults(), closing(psycopg.connect(self.owner_dsn)) as connection:
             connection.execute(f"SET ROLE {OWNER}")
             yield connection
+            try:
+                connection.commit()
+            except errors.IntegrityError as error:
+                detail = error.diag.message_detail or error.diag.message_primary
+                raise OperatorFault(f"rows do not fit together ({error.diag.constraint_name}): {detail}") from error
 
     @property
     def service(self) -> ConnectionPool[Connection[TupleRow]]:
