@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 MJD_EPOCH = dt.datetime(1858, 11, 17)  # noqa: DTZ001 -- all times here are UTC
 JD_OF_MJD = 2400000.5
+#: 1839 and 2100.
+_FIRST, _LAST = -7260.0, 88069.0
 
 _ISO = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2})[:-](\d{1,2})(?:[:-](\d{1,2}(?:\.\d*)?))?\s*(?:Z|\+00:00)?)?"
@@ -65,11 +67,19 @@ def parse_date(text: str, time_of_day: str | None = None) -> Date:
     return Date(start + (hours * 3600 + minutes * 60 + seconds) / 86400.0, has_time=True, repair=repair)
 
 
+def is_possible(mjd: float) -> bool:
+    """Whether a plate can be of this date: from the first photographs to the end of this century; 0 means unknown."""
+    return _FIRST <= mjd <= _LAST and mjd != 0.0
+
+
 def mjd_of_jd(julian_date: float) -> float:
     """MJD of a Julian date."""
     return julian_date - JD_OF_MJD
 
 
 def as_datetime(mjd: float) -> dt.datetime:
-    """The UTC calendar date and time, to the microsecond, without a time zone."""
-    return MJD_EPOCH + dt.timedelta(days=mjd)
+    """Give the UTC calendar date and time, without a time zone; ValueError beyond the calendar's years 1 to 9999."""
+    try:
+        return MJD_EPOCH + dt.timedelta(days=mjd)
+    except OverflowError as error:
+        raise ValueError(f"MJD {mjd:g} is beyond the calendar") from error

@@ -54,8 +54,6 @@ def summary_table(summary: Summary) -> Table:
     if summary.removed:
         table.add_row("rows removed from plates and obscore", _number(summary.removed))
     table.add_row("time", f"{summary.seconds:.1f} s")
-    if summary.report is not None:
-        table.add_row("report", str(summary.report))
     return table
 
 

@@ -29,6 +29,8 @@ Outlines = Mapping[str, Footprint]
 _NO_NAME = frozenset({"", "unknown", "none", "n/a", "-", "?"})
 #: Sides (degrees: mm times scale) between which a flat plate is sound: 200 reach 68 degrees from the centre.
 _SMALLEST, _LARGEST = 0.001, 200.0
+#: MJDs below this (1584 to 2132) are surely within Python's calendar.
+_CALENDAR = 100_000.0
 _MJD_EPOCH = dt.datetime(1858, 11, 17)  # noqa: DTZ001  all times are UTC
 
 
@@ -345,7 +347,7 @@ def _rights(scan: Scan | None, exposure: Exposure, collection: Collection) -> tu
     if collection.data_rights != "public":
         return collection.data_rights, None
     released = (scan.scan_date or scan.made_date) if scan else None
-    if released is None and exposure.t_max is not None:
+    if released is None and exposure.t_max is not None and abs(exposure.t_max) < _CALENDAR:
         released = _MJD_EPOCH + dt.timedelta(days=math.floor(exposure.t_max) + 1)
     return ("public", released) if released else (None, None)
 

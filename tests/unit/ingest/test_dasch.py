@@ -1,11 +1,20 @@
+import csv
+import io
+import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from vo.errors import OperatorFault
 from vo.ingest.readers import dasch
 
 READER = dasch.READER
+API_NAMES = (
+    *("series", "platenum", "scannum", "mosnum", "expnum", "solnum", "class", "ra", "dec", "exptime", "expdate"),
+    *("wcssource", "scandate", "mosdate"),
+)
 
 
 def kinds(report, what):
@@ -135,6 +144,8 @@ def test_the_same_row_twice_is_refused(read, ecsv, solved):
         {"exptime": "inf"},
         {"obs_date": "yesterday"},
         {"expnum": "first"},
+        {"expnum": 10**12},
+        {"class": "L\0"},
     ],
 )
 def test_a_malformed_row_is_refused_and_the_rest_goes_on(read, ecsv, solved, wrong):
@@ -150,6 +161,39 @@ def test_a_cut_row_is_refused(read, ecsv, solved):
     bundles, report = read(READER, path)
     assert len(bundles) == 1
     assert kinds(report, "refused") == {"wrong number of values": 1}
+
+
+@pytest.mark.parametrize("date", ["", 0.0, 1e12])
+def test_impossible_dates_are_left_empty_and_told(read, ecsv, solved, date):
+    (bundle,), report = read(READER, ecsv({**solved, "obs_date": date}))
+    (exposure,) = bundle.exposures
+    assert (exposure.t_min, exposure.t_max, exposure.exptime) == (None, None, 3600.0)
+    assert kinds(report, "noted") == {"unknown date": 1}
+
+
+_CELLS = st.one_of(
+    st.text(max_size=12),
+    st.integers(),
+    st.floats(),
+    st.sampled_from(["", "-1", "999", "99.0", "nan", "imwcs", "1e400"]),
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.sampled_from(API_NAMES), _CELLS))
+def test_whatever_stands_in_a_cell_the_row_is_used_or_refused(read, tmp_path, solved, cells):
+    row = {**solved, **cells}
+    lines = io.StringIO()  # json writes halves of characters too
+    csv.writer(lines).writerow([row.get(name, "") for name in API_NAMES])
+    path = tmp_path / "fuzz.json"
+    path.write_text(json.dumps([",".join(API_NAMES), lines.getvalue().rstrip("\r\n")]))
+    bundles, report = read(READER, path)
+    assert report.read == 1
+    for exposure in (one for bundle in bundles for one in bundle.exposures):
+        assert exposure.exptime is None or exposure.exptime > 0
+        assert exposure.t_min is None or exposure.t_min <= exposure.t_max
+        assert (exposure.ra is None) == (exposure.dec is None) == (exposure.position_origin is None)
+        assert exposure.publisher_did.isascii()
 
 
 def test_units_of_the_exposure_time_are_read(read, ecsv, solved):

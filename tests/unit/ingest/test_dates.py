@@ -5,7 +5,7 @@ from astropy.time import Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vo.ingest.dates import as_datetime, mjd_of_jd, parse_date
+from vo.ingest.dates import as_datetime, is_possible, mjd_of_jd, parse_date
 
 
 def by_astropy(text: str) -> float:
@@ -68,6 +68,18 @@ def test_what_is_no_date_is_refused_with_its_text(text):
 def test_written_and_read_back(moment):
     found = parse_date(moment.isoformat())
     assert abs((as_datetime(found.mjd) - moment).total_seconds()) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("mjd", "possible"), [(0.0, False), (-2400000.5, False), (9000.0, True), (1e9, False), (-7000.0, True)]
+)
+def test_dates_that_no_plate_can_have(mjd, possible):
+    assert is_possible(mjd) is possible
+
+
+def test_beyond_the_calendar():
+    with pytest.raises(ValueError, match="beyond the calendar"):
+        as_datetime(1e12)
 
 
 def test_julian_dates():

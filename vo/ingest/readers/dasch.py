@@ -21,7 +21,7 @@ import yaml
 from vo.db.records import Exposure, Plate, PlateBundle, Product, Scan
 from vo.errors import OperatorFault
 from vo.ingest.bands import COLOURS
-from vo.ingest.dates import as_datetime, mjd_of_jd, parse_date
+from vo.ingest.dates import as_datetime, is_possible, mjd_of_jd, parse_date
 from vo.ingest.readers import Reader, Source
 from vo.ingest.report import Report
 from vo.ingest.series import Series, load_series
@@ -34,6 +34,7 @@ UNKNOWN_RA, UNKNOWN_DEC = 999.0, 99.0
 #: From here on a digit in the plate class tells the colour (1 yellow, 2 red), https://library.cfa.harvard.edu/plate-classes
 CLASSES_REVISED = parse_date("1934-01-01").mjd
 SCAN_ZONE = "America/New_York"
+_LARGEST = 9_999_999
 
 _MINUTES = {"min": 1.0, "s": 1.0 / 60.0, "h": 60.0}
 _COMMON = ("series", "platenum", "scannum", "mosnum", "expnum", "solnum", "class", "exptime", "wcssource")
@@ -171,6 +172,7 @@ def _table(
             report.refuse(line, "", "wrong number of values", f"{len(values)} values for {len(names)} columns")
             continue
         try:
+            _check_text(values)
             row = convert(line, dict(zip(names, (value.strip() for value in values), strict=True)))
         except ValueError as error:
             report.refuse(line, "", "value not understood", str(error))
@@ -182,6 +184,17 @@ def _table(
         seen[key] = line
         report.used += 1
         yield row
+
+
+def _check_text(values: list[str]) -> None:
+    """Refuse what PostgreSQL cannot hold in a text."""
+    text = "".join(values)
+    if "\0" in text:
+        raise ValueError("a NUL character in it")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"a character that is no text in it: {error}") from error
 
 
 # ------------------------------------------------------------------------------------------------- one row
@@ -269,6 +282,8 @@ def _integer(raw: Mapping[str, str], name: str) -> int | None:
         value = int(text)
     except ValueError as error:
         raise ValueError(f"{name} is {text!r}, not an integer") from error
+    if value > _LARGEST:
+        raise ValueError(f"{name} is {text}, more than {_LARGEST}")
     return value if value >= 0 else None
 
 
@@ -433,8 +448,9 @@ def _times(
     if kind:
         repairs.append(text)
         report.repair(row.line, row.plate_id, kind, text)
-    if row.middle is None:
-        report.note(row.line, row.plate_id, "unknown date", "no date is known")
+    if row.middle is None or not is_possible(row.middle):
+        reason = "no date is known" if row.middle is None else f"MJD {row.middle:g} is no date of a plate; left empty"
+        report.note(row.line, row.plate_id, "unknown date", reason)
         return None, None, None if minutes is None or kind else minutes * 60.0, None
     half = (minutes or 0.0) / 2.0 / 1440.0
     known = minutes is not None and kind is None

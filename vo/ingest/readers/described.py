@@ -12,7 +12,7 @@ from astropy.coordinates import Angle, SkyCoord
 
 from vo.db.records import Exposure, Plate, Scan
 from vo.ingest.bands import COLOURS, bounds
-from vo.ingest.dates import Date, as_datetime, parse_date
+from vo.ingest.dates import Date, as_datetime, is_possible, parse_date
 from vo.ingest.series import Series
 from vo.metadata.collection import Collection, FitsRules
 from vo.obscore.identifiers import publisher_did
@@ -48,7 +48,10 @@ class Described:
     def find(self, name: str) -> str | None:
         """The value that the rule of this name gives."""
         found: str | None = getattr(self.rules, name).find(self.header, self.file_name)
-        return found
+        if found is None:
+            return None
+        # PostgreSQL holds neither NUL nor halves of characters in a text.
+        return found.replace("\0", "").encode(errors="replace").decode()
 
     def plate_id(self) -> str:
         """The plate's name, ValueError when no rule gives one."""
@@ -188,10 +191,13 @@ class Described:
                 date = parse_date(text, self.find("time_of_day"))
             except ValueError as error:
                 self.told.notes.append(("date not understood", f"{error}; left empty"))
+        if date is not None and not is_possible(date.mjd):
+            self.told.notes.append(("date not understood", f"{text!r} is no date of a plate; left empty"))
+            date = None
         if date is not None and date.repair:
             self.told.repairs.append(("time of day carried over", date.repair))
         mjd = self.header.get("MJD-OBS")
-        if (date is None or not date.has_time) and isinstance(mjd, int | float) and math.isfinite(mjd):
+        if (date is None or not date.has_time) and isinstance(mjd, int | float) and is_possible(mjd):
             return Date(float(mjd), has_time=True)
         if date is None and text is None:
             self.told.notes.append(("unknown date", "no card gives a date"))
