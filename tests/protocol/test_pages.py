@@ -20,7 +20,7 @@ def plates(server, condition="TRUE"):
     with server.database.read() as connection:
         rows = connection.execute(
             f"SELECT DISTINCT plate_id FROM archive.product JOIN archive.plate p USING (collection, plate_id) "
-            f"WHERE collection = 'demo' AND {condition} ORDER BY plate_id"
+            f"WHERE collection = 'demo' AND location IS NOT NULL AND {condition} ORDER BY plate_id"
         ).fetchall()
     return [row[0] for row in rows]
 

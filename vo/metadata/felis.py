@@ -4,6 +4,7 @@ Felis forbids keys of its own making, so what it cannot say follows from convent
 
 - xtype ``adql:REGION`` on a text column: the column is an ``spoly``, its text form in a hidden column ``<name>_text``;
   xtype ``point`` or ``circle`` on a double column: an ``spoint`` or ``scircle``;
+- ``votable:datatype: unicodeChar`` on a text column: people's names and remarks, which may go beyond ASCII;
 - UCD ``meta.ref.url``: the value is a path of this server, shown with its base address in front;
 - ``t_min`` and ``t_max`` in one table: a hidden generated column ``t_range``, an interval;
 - a table with a footprint or a position has the GiST indexes that point, region and point-and-time questions need;
@@ -208,6 +209,7 @@ def _column(column: datamodel.Column, place: str) -> Column:
         std=bool(column.tap_std),
         text_column=f"{column.name}_text" if kind is Kind.POLYGON else None,
         is_path=column.ivoa_ucd == "meta.ref.url",
+        is_unicode=kind is Kind.CHAR and column.votable_datatype == "unicodeChar",
     )
 
 

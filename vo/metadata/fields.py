@@ -64,6 +64,7 @@ class Column:
     ``text_column`` names the hidden column that holds a geometry's text form, ready to be selected (turning
     an spoly into text costs 2.5 s for a million rows). ``is_path`` marks an address that is stored without
     the server's base address, which the renderer puts in front: one table serves behind any proxy.
+    ``is_unicode`` declares text that may go beyond ASCII, which VOTable's char must not (VOT-09).
     """
 
     name: str
@@ -80,12 +81,15 @@ class Column:
     indexed: bool = False
     text_column: str | None = None
     is_path: bool = False
+    is_unicode: bool = False
 
     def field(self) -> Field:
         """How this column stands in a result that selects it plainly."""
         datatype, arraysize, xtype = _VOTABLE[self.kind]
         if self.kind is Kind.POLYGON and self.text_column is not None:
             datatype, arraysize, xtype = "char", "*", "adql:REGION"
+        if self.is_unicode:
+            datatype = "unicodeChar"
         if self.kind is Kind.CHAR and self.length is not None:
             arraysize = f"{self.length}*"
         return Field(

@@ -20,6 +20,9 @@ from vo.dali.capability import interface
 from vo.settings import Settings
 from vo.tables.formats import FORMATS, Format
 
+#: COALESCE works, but no standards record holds the key that ADQL 2.1 gives it, and validators refuse it (E_KEYX).
+_UNREGISTERED = frozenset({"ivo://ivoa.net/std/TAPRegExt#features-adql-conditional"})
+
 
 def capability(settings: Settings, base_url: str) -> TableAccess:
     """The capability of the service below ``base_url``, the server's address (TRE-01, TAP-20).
@@ -50,7 +53,7 @@ def _language() -> Language:
                 feature=[LanguageFeature(form=one.form, description=one.description) for one in group.features],
             )
             for group in FEATURES
-            if group.features
+            if group.features and group.key not in _UNREGISTERED
         ],
     )
 
