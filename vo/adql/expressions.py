@@ -11,8 +11,8 @@ from typing import ClassVar
 
 from vo.adql import tree
 from vo.adql.functions import FUNCTIONS, Function, Parameter, Result
-from vo.adql.geometry import BadArgument, check_frame
-from vo.adql.kinds import INTEGERS, NUMBERS, PLAIN, Type, common_type, numeric_result
+from vo.adql.geometry import WIDEST_CIRCLE, BadArgument, check_frame, is_wide
+from vo.adql.kinds import INTEGERS, NUMBERS, PLAIN, Type, common_type, described, numeric_result
 from vo.adql.plan import (
     AmongRows,
     AmongValues,
@@ -121,7 +121,8 @@ class Binder:
         expression = self.value(node)
         if expression.type not in PLAIN:
             raise Problem(
-                node.at, f"a {expression.type} cannot be compared or sorted; ask with CONTAINS, INTERSECTS or DISTANCE"
+                node.at,
+                f"values of type {expression.type} cannot be compared or sorted; use CONTAINS, INTERSECTS or DISTANCE",
             )
         return expression
 
@@ -228,7 +229,7 @@ class Binder:
         if isinstance(operand, Constant) and isinstance(operand.value, str) and target is Type.TIMESTAMP:
             return _timestamp(node.operand.at, operand.value)
         if operand.type is not Type.NULL and not (operand.type in PLAIN and target in _CASTABLE[operand.type]):
-            raise Problem(node.at, f"a {operand.type} cannot be cast to {node.type}")
+            raise Problem(node.at, f"values of type {operand.type} cannot be cast to {node.type}")
         length = 1 if node.type == "CHAR" and node.length is None else node.length
         return Convert(target, operand, length, padded=node.type == "CHAR")
 
@@ -244,7 +245,7 @@ class Binder:
     def _numeric_value(self, node: tree.Node) -> Expression:
         expression = self.value(node)
         if expression.type not in NUMBERS and expression.type is not Type.NULL:
-            raise Problem(node.at, f"a number is expected, this is a {expression.type}")
+            raise Problem(node.at, f"a number is expected, this is of type {expression.type}")
         return expression
 
     def _text(self, node: tree.Node) -> Expression:
@@ -252,7 +253,7 @@ class Binder:
         if expression.type is Type.NULL:
             return Constant(Type.TEXT, None)
         if expression.type is not Type.TEXT:
-            raise Problem(node.at, f"LIKE compares texts, this is a {expression.type}; use CAST(.. AS VARCHAR)")
+            raise Problem(node.at, f"LIKE compares texts, this is of type {expression.type}; use CAST(.. AS VARCHAR)")
         return expression
 
     # Conditions
@@ -440,11 +441,11 @@ def _aggregate(node: tree.AggregateCall, argument: Expression) -> Expression:
         return Apply("COUNT", Type.BIGINT, f"count({distinct}{{0}})", (argument,), aggregate=True)
     if node.name in ("MIN", "MAX"):
         if kind not in PLAIN or kind is Type.BOOLEAN:
-            raise Problem(node.at, f"{node.name} needs a number, a text or a timestamp, this is a {kind}")
+            raise Problem(node.at, f"{node.name} needs a number, a text or a timestamp, this is of type {kind}")
         value = _typed(argument, Type.TEXT)
         return Apply(node.name, value.type, f"{node.name.lower()}({distinct}{{0}})", (value,), aggregate=True)
     if kind not in NUMBERS and kind is not Type.NULL:
-        raise Problem(node.at, f"{node.name} needs a number, this is a {kind}")
+        raise Problem(node.at, f"{node.name} needs a number, this is of type {kind}")
     if node.name == "SUM" and kind in INTEGERS:
         cast = "::int8" if kind is Type.BIGINT else ""
         return Apply("SUM", Type.BIGINT, f"sum({distinct}{{0}}){cast}", (argument,), aggregate=True)
@@ -475,35 +476,53 @@ def _parameters(function: Function, count: int) -> tuple[Parameter, ...] | None:
 def _choose(
     node: tree.Call, overloads: Sequence[Function], arguments: list[Expression], nodes: list[tree.Node]
 ) -> tuple[Function, tuple[Expression, ...]]:
-    problem = Problem(node.at, f"{node.name} takes {_counts(overloads)}, not {len(arguments)}")
-    for function in overloads:
-        parameters = _parameters(function, len(arguments))
-        if parameters is None:
-            continue
-        wrong = [i for i, (p, a) in enumerate(zip(parameters, arguments, strict=True)) if not _accepts(p, a)]
-        if not wrong:
-            pairs = zip(parameters, arguments, nodes, strict=True)
-            return function, tuple(_convert_argument(*pair) for pair in pairs)
-        index = wrong[0]
-        wanted = " or ".join(sorted({type_.label for type_ in parameters[index].takes}))
-        problem = Problem(
-            nodes[index].at, f"argument {index + 1} of {node.name} is a {arguments[index].type}; it takes {wanted}"
-        )
-    raise problem
-
-
-def _counts(overloads: Sequence[Function]) -> str:
-    counts = []
+    """The first way to call the function that takes these arguments, with the arguments converted for it."""
+    worst: tuple[int, Problem] | None = None
     for function in overloads:
         size = len(function.parameters)
-        counts.append(f"{size * function.repeats} or more arguments" if function.repeats else f"{size}")
-    unique = list(dict.fromkeys(counts))
-    text = " or ".join(unique)
-    return text if text.endswith("s") else f"{text} argument{'' if unique == ['1'] else 's'}"
+        wrong = [i for i, a in enumerate(arguments) if not size or not _accepts(function.parameters[i % size], a)]
+        fits = _fits(function, len(arguments))
+        if fits and not wrong:
+            parameters = function.parameters * (len(arguments) // size) if size else ()
+            pairs = zip(parameters, arguments, nodes, strict=True)
+            return function, tuple(_convert_argument(*pair) for pair in pairs)
+        # the overload that accepts most of the arguments is the one that was meant
+        accepted = wrong[0] if wrong else len(arguments)
+        if worst is None or accepted > worst[0] or (accepted == worst[0] and fits):
+            problem = _counting(node, overloads, len(arguments))
+            if fits:
+                problem = _mistyped(node, function, wrong[0], arguments[wrong[0]], nodes[wrong[0]])
+            worst = (accepted, problem)
+    raise worst[1] if worst is not None else Problem(node.at, f"{node.name} cannot be called")
+
+
+def _fits(function: Function, count: int) -> bool:
+    """Whether a function takes so many arguments."""
+    size = len(function.parameters)
+    if not function.repeats:
+        return size == count
+    # all parameters again and again
+    return count % size == 0 and count >= size * function.repeats
+
+
+def _mistyped(node: tree.Call, function: Function, index: int, argument: Expression, at: tree.Node) -> Problem:
+    wanted = described(function.parameters[index % len(function.parameters)].takes)
+    return Problem(at.at, f"argument {index + 1} of {node.name} is of type {argument.type}; it takes {wanted}")
+
+
+def _counting(node: tree.Call, overloads: Sequence[Function], count: int) -> Problem:
+    known = sorted({len(f.parameters) * (f.repeats or 1) for f in overloads})
+    wanted = " or ".join(map(str, known))
+    if any(function.repeats for function in overloads):
+        pairs = " numbers in pairs, or as many points" if overloads[0].repeats > 1 else ""
+        wanted = f"{known[-1]} or more{pairs}"
+    return Problem(node.at, f"{node.name} takes {wanted} argument{'' if wanted == '1' else 's'}, not {count}")
 
 
 def _convert_argument(parameter: Parameter, argument: Expression, node: tree.Node) -> Expression:
     target = parameter.becomes
+    if argument.type is Type.NULL and Type.NULL in parameter.takes and target is None:
+        return argument
     if argument.type is Type.NULL:
         return Constant(target or min(parameter.takes, key=lambda type_: type_.name), None)
     if target is Type.TIMESTAMP and isinstance(argument, Constant) and isinstance(argument.value, str):
@@ -511,9 +530,23 @@ def _convert_argument(parameter: Parameter, argument: Expression, node: tree.Nod
     return argument if target is None else convert(argument, target)
 
 
+_TAKING_WIDE_CIRCLES = ("CONTAINS", "INTERSECTS")
+
+
+def check_drawable(expression: Expression, at: int) -> None:
+    """Refuse a circle that pgSphere cannot hold where it is not just asked about."""
+    if is_wide(expression):
+        raise Problem(
+            at, f"a circle of more than {WIDEST_CIRCLE:g} degrees can only be an argument of CONTAINS or INTERSECTS"
+        )
+
+
 def _apply(
     function: Function, arguments: tuple[Expression, ...], node: tree.Call, nodes: list[tree.Node]
 ) -> Expression:
+    if function.name not in _TAKING_WIDE_CIRCLES:
+        for argument, argument_node in zip(arguments, nodes, strict=True):
+            check_drawable(argument, argument_node.at)
     if function.build is not None:
         try:
             return function.build(arguments)

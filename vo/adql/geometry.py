@@ -225,9 +225,9 @@ def contains(arguments: Arguments) -> Expression:
         )
     if Type.RANGE in (inner.type, outer.type) and inner.type is not Type.POINT:
         raise BadArgument("CONTAINS and vo_range work with a POINT: CONTAINS(POINT(..), vo_range(..))")
-    if _is_wide(inner):
+    if is_wide(inner):
         raise BadArgument(f"a circle of more than {WIDEST_CIRCLE:g} degrees can only be the outer shape", 0)
-    if not _is_wide(outer):
+    if not is_wide(outer):
         return Truth(Spherical("<@", inner, outer))
     if inner.type is Type.POINT:
         return Truth(_in_wide_circle(inner, outer))
@@ -246,16 +246,17 @@ def intersects(arguments: Arguments) -> Expression:
         if shape.type is not Type.POLYGON:
             raise BadArgument("INTERSECTS and vo_range work with a POLYGON or a POINT, such as s_region")
         return Truth(Spherical("&&", shape, area))
-    if _is_wide(left):
+    if is_wide(left):
         left, right = right, left
-    if not _is_wide(right):
+    if not is_wide(right):
         return Truth(Spherical("&&", left, right))
-    if _is_wide(left):
+    if is_wide(left):
         raise BadArgument(f"one of two circles must have at most {WIDEST_CIRCLE:g} degrees")
     return Truth(Not(Spherical("<@", left, _complement(right))))
 
 
-def _is_wide(shape: Expression) -> bool:
+def is_wide(shape: Expression) -> bool:
+    """Whether this is a constant circle of more than a hemisphere."""
     if not isinstance(shape, Circle):
         return False
     radius = number(shape.radius)

@@ -88,3 +88,11 @@ def common_type(left: Type, right: Type) -> Type | None:
     if left in NUMBERS and right in NUMBERS:
         return numeric_result(left, right)
     return None
+
+
+def described(types: frozenset[Type]) -> str:
+    """What a set of types is called in a fault: ``a number``, ``POINT``, ``CIRCLE or POLYGON``."""
+    if types == INTEGERS:
+        return "an integer"
+    names = sorted(type_.label for type_ in types - NUMBERS)
+    return " or ".join(["a number", *names] if types >= NUMBERS else names)

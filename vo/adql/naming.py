@@ -46,18 +46,29 @@ def proposed_name(expression: Expression) -> str:
     match expression:
         case ColumnValue(_, output):
             return output.name
-        case Apply("COUNT", _, _, ()):
-            return "count_all"
-        case Apply(name, _, _, (ColumnValue(_, output),)) if _SIMPLE.fullmatch(output.name):
-            return f"{name.lower()}_{output.name}"
-        case Apply(name):
-            return f"{name.lower()}_value"
+        case Apply(name, _, _, arguments):
+            return _name_of_call(name.lower(), arguments)
         case Truth(Spherical(operator)):
             return "contains_value" if operator == "<@" else "intersects_value"
         case Truth(inner) | Convert(_, inner):
             return proposed_name(inner)
         case _:
             return f"{expression.type.label.lower()}_value" if expression.type in SHAPES else "expr"
+
+
+def _plain(expression: Expression) -> Expression:
+    """The value that was written, without a conversion that the function asked for."""
+    return _plain(expression.operand) if isinstance(expression, Convert) else expression
+
+
+def _name_of_call(name: str, arguments: tuple[Expression, ...]) -> str:
+    match tuple(map(_plain, arguments)):
+        case ():
+            return f"{name}_all" if name == "count" else f"{name}_value"
+        case (ColumnValue(_, output),) if _SIMPLE.fullmatch(output.name):
+            return f"{name}_{output.name}"
+        case _:
+            return f"{name}_value"
 
 
 _STATISTICS = {"MIN": "stat.min", "MAX": "stat.max", "AVG": "stat.mean"}
@@ -106,9 +117,10 @@ def _ucd(expression: Expression) -> str | None:
     match expression:
         case Apply("COUNT"):
             return "meta.number"
-        case Apply(name, _, _, (ColumnValue(_, output),)) if name in _STATISTICS and output.field.ucd:
-            words = output.field.ucd.split(";")
-            return ";".join(words if _STATISTICS[name] in words else [*words, _STATISTICS[name]])
+        case Apply(name, _, _, (argument,)) if name in _STATISTICS:
+            value = _plain(argument)
+            words = (value.output.field.ucd or "").split(";") if isinstance(value, ColumnValue) else [""]
+            return ";".join(dict.fromkeys([*words, _STATISTICS[name]])) if words[0] else None
         case Apply(name):
             function = FUNCTIONS.get(name, (None,))[0]
             return function.ucd if function is not None else None

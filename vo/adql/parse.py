@@ -60,16 +60,16 @@ _CALLED = {
     "FUNCTION": "a function",
     "AGGREGATE": "a function",
     "TYPE": "a type",
-    "CONCAT": "||",
-    "PLUS": "+",
-    "MINUS": "-",
-    "STAR": "*",
-    "SLASH": "/",
-    "LPAR": "(",
-    "RPAR": ")",
-    "COMMA": ",",
-    "DOT": ".",
-    "SEMICOLON": ";",
+    "CONCAT": "'||'",
+    "PLUS": "'+'",
+    "MINUS": "'-'",
+    "STAR": "'*'",
+    "SLASH": "'/'",
+    "LPAR": "'('",
+    "RPAR": "')'",
+    "COMMA": "','",
+    "DOT": "'.'",
+    "SEMICOLON": "';'",
     "$END": "the end of the query",
 }
 
@@ -226,43 +226,38 @@ def _bad_character(text: str, fault: UnexpectedCharacters) -> ADQLFault:
 
 def _bad_token(text: str, fault: UnexpectedToken) -> ADQLFault:
     token = fault.token
-    expected = _expected(fault.accepts or fault.expected)
-    if token.type == "$END":
-        line, column = place(text, len(text.rstrip()))
-        return ADQLFault(f"the query ends too early; expected {expected}", line=line, column=column)
-    line, column = place(text, token.start_pos or 0)
-    before = re.search(r"(\w+)\s*$", text[: token.start_pos])
-    if before is not None and expected == "(" and _TERMINALS.get(before[1].upper()) in ("FUNCTION", "AGGREGATE"):
+    terminals = fault.accepts or fault.expected
+    at = len(text.rstrip()) if token.type == "$END" else token.start_pos or 0
+    before = re.search(r"(\w+)\s*$", text[:at])
+    word = before[1] if before else ""
+    if before and terminals == {"LPAR"} and _TERMINALS.get(word.upper()) in ("FUNCTION", "AGGREGATE"):
         line, column = place(text, before.start())
-        word = before[1]
-        return ADQLFault(
-            f'{word} is a function of ADQL and needs its arguments in brackets; as a name it is written "{word}"',
-            line=line,
-            column=column,
-        )
-    hint = _hint(token, fault.accepts or fault.expected)
-    return ADQLFault(f"{str(token)!r} cannot stand here; expected {expected}{hint}", line=line, column=column)
+        problem = f'{word} is a function of ADQL and needs its arguments in brackets; as a name it is written "{word}"'
+        return ADQLFault(problem, line=line, column=column)
+    problem = "the query ends too early" if token.type == "$END" else f"{str(token)!r} cannot stand here"
+    line, column = place(text, at)
+    hint = _hint(token, word, terminals)
+    return ADQLFault(f"{problem}; expected {_expected(terminals)}{hint}", line=line, column=column)
 
 
 def _expected(terminals: set[str]) -> str:
     words = sorted({_CALLED.get(terminal, terminal.lstrip("_")) for terminal in terminals - {"RESERVED"}})
-    # what everybody knows is of no help when the list is long
     if len(words) > _LONG_LIST:
-        words = [word for word in words if word not in ("+", "-", "*", "/", "||", ".", ";", "NULL", "EXISTS", "CAST")]
+        words = [word for word in words if word[0] != "'" and word not in ("NULL", "EXISTS", "CAST")]
     return ", ".join(words[:-1]) + " or " + words[-1] if len(words) > 1 else "".join(words)
 
 
-def _hint(token: Token, expected: set[str]) -> str:
-    word = token.upper()
-    if "NAME" in expected and word in RESERVED_WORDS:
-        return f'. {word} is a reserved word of ADQL; as a name it is written "{token}"'
-    if token.type == "NAME":
-        words = [terminal.lstrip("_") for terminal in expected if terminal.lstrip("_") in RESERVED_WORDS]
-        near = difflib.get_close_matches(word, words, n=1)
-        if near:
-            return f". Did you mean {near[0]}?"
+def _hint(token: Token, before: str, terminals: set[str]) -> str:
+    """What may have been meant, by the token or by the word in front of it, which may have passed for an alias."""
+    if "NAME" in terminals and token.upper() in RESERVED_WORDS:
+        return f'. {token.upper()} is a reserved word of ADQL; as a name it is written "{token}"'
+    words = [terminal.lstrip("_") for terminal in terminals if terminal.lstrip("_") in RESERVED_WORDS]
+    for word in (str(token).upper(), before.upper()):
         if word == "LIMIT":
             return ". ADQL limits rows by SELECT TOP n"
+        near = difflib.get_close_matches(word, words, n=1) if word not in RESERVED_WORDS else []
+        if near:
+            return f". Did you mean {near[0]}?"
     return ""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from vo.adql import tree
-from vo.adql.expressions import Binder, has_aggregate
+from vo.adql.expressions import Binder, check_drawable, has_aggregate
 from vo.adql.grouping import check_grouped
 from vo.adql.kinds import PLAIN, SHAPES, Type, common_type
 from vo.adql.naming import Names, field_of, proposed_name
@@ -136,12 +136,12 @@ class Resolver:
                 if common is None:
                     raise Problem(
                         operand.at,
-                        f"column {i + 1} of {operator} is a {types[i]} on one side, a {other.type} on the other",
+                        f"column {i + 1} of {operator} is of type {types[i]} on one side, {other.type} on the other",
                     )
                 types[i] = common
                 texts[i] = texts[i] and other.text is not None
                 if common in SHAPES and not final and (operator, every) != ("UNION", True):
-                    raise Problem(operand.at, f"in a sub-query only UNION ALL can be used with a {common}")
+                    raise Problem(operand.at, f"in a sub-query only UNION ALL can be used with values of type {common}")
             rest.append((operator, every, body))
         plan = SetPlan(first, tuple(rest), tuple(types), tuple(texts))
         return plan, tuple(map(_set_output, outputs, types, texts))
@@ -286,6 +286,7 @@ def _expanded(
         expression = binder.value(item.expression)
         if expression.type is Type.RANGE:
             raise Problem(item.at, "vo_range can only be an argument of CONTAINS and INTERSECTS")
+        check_drawable(expression, item.at)
         written = item.alias.text if item.alias else None
         if written is None and isinstance(item.expression, tree.ColumnName):
             written = item.expression.parts[-1].text
@@ -332,7 +333,7 @@ def _group_key(node: tree.Node, binder: Binder, items: list[ItemPlan]) -> Expres
     if has_aggregate(key):
         raise Problem(node.at, "GROUP BY cannot use an aggregate")
     if key.type not in PLAIN:
-        raise Problem(node.at, f"a {key.type} cannot be grouped by")
+        raise Problem(node.at, f"values of type {key.type} cannot be grouped by")
     return key
 
 
@@ -354,7 +355,7 @@ def _sort_key(key: tree.SortKey, plan: SelectPlan, binder: Binder) -> Expression
         same = [i for i, item in enumerate(plan.items, 1) if item.expression == expression]
         found = same[0] if same else expression
     if isinstance(found, int) and plan.items[found - 1].expression.type not in PLAIN:
-        raise Problem(key.at, f"a {plan.items[found - 1].expression.type} cannot be sorted")
+        raise Problem(key.at, f"values of type {plan.items[found - 1].expression.type} cannot be sorted")
     return found
 
 
@@ -367,7 +368,7 @@ def _output_number(key: tree.SortKey, names: list[str], outputs: tuple[Output, .
     if number is None:
         raise Problem(key.at, "after UNION, EXCEPT or INTERSECT, ORDER BY takes names or numbers of columns")
     if outputs[number - 1].type not in PLAIN:
-        raise Problem(key.at, f"a {outputs[number - 1].type} cannot be sorted")
+        raise Problem(key.at, f"values of type {outputs[number - 1].type} cannot be sorted")
     return number
 
 
@@ -381,7 +382,7 @@ def _set_output(output: Output, type_: Type, has_text: bool) -> Output:  # noqa:
 def _check_distinct(items: list[ItemPlan], nodes: list[tree.Item | tree.Star]) -> None:
     for item, node in zip(items, nodes, strict=True):
         if item.expression.type not in PLAIN:
-            raise Problem(node.at, f"in a sub-query DISTINCT cannot be used with a {item.expression.type}")
+            raise Problem(node.at, f"in a sub-query DISTINCT cannot be used with values of type {item.expression.type}")
 
 
 def _check_names(nodes: tuple[tree.Source, ...], namespaces: list[Namespace]) -> None:
@@ -421,7 +422,7 @@ def _merge(name: Name, node: tree.Join, left: Namespace, right: Namespace) -> tu
         sides.append(found[0])
     one, other = sides
     if common_type(one.value.type, other.value.type) is None:
-        raise Problem(name.at, f"the columns {name} are a {one.value.type} and a {other.value.type}")
+        raise Problem(name.at, f"the columns {name} are of types {one.value.type} and {other.value.type}")
     condition = Compare("=", _comparable(one), _comparable(other))
     if node.kind == "RIGHT":
         return Visible(one.name, other.value, other.output), condition

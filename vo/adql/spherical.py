@@ -37,7 +37,7 @@ def edges_cross(first: tuple[LonLat, LonLat], second: tuple[LonLat, LonLat]) -> 
     pole_ab, pole_cd = _cross(a, b), _cross(c, d)
     sides = (_dot(pole_ab, c), _dot(pole_ab, d), -_dot(pole_cd, a), -_dot(pole_cd, b))
     # c and d on different sides of ab, a and b on different sides of cd, and on the same half of the sphere
-    return (sides[0] * sides[1] < 0) and (sides[2] * sides[3] < 0) and (sides[0] * sides[2] < 0)
+    return (sides[0] * sides[1] < 0) and (sides[2] * sides[3] < 0) and (sides[0] * sides[2] > 0)
 
 
 def box_corners(lon: float, lat: float, width: float, height: float) -> list[LonLat]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from vo.adql import spherical
 from vo.adql.expressions import convert
-from vo.adql.geometry import WIDEST_CIRCLE, number
+from vo.adql.geometry import number
 from vo.adql.kinds import INTEGERS, Type
 from vo.adql.plan import (
     AmongRows,
@@ -39,7 +39,6 @@ from vo.adql.plan import (
     Within,
 )
 from vo.adql.quoting import identifier, literal
-from vo.errors import ADQLFault
 
 #: What stands anywhere without brackets.
 _ATOMS = (Constant, ColumnValue, Apply, Convert, QueryValue, Point, Circle, Polygon, Range, Truth)
@@ -144,11 +143,6 @@ class Values:
         return f"spoint(radians({self._double(node.lon)}), radians({self._double(node.lat)}))"
 
     def _circle(self, node: Circle) -> str:
-        size = number(node.radius)
-        if size is not None and size > WIDEST_CIRCLE:
-            raise ADQLFault(
-                f"a circle of more than {WIDEST_CIRCLE:g} degrees can only be an argument of CONTAINS or INTERSECTS"
-            )
         return f"scircle({self.value(node.centre)}, radians({self._double(node.radius)}))"
 
     def _polygon(self, node: Polygon) -> str:
