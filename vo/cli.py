@@ -324,24 +324,26 @@ def _ingest_one(settings: Settings, database: Database, collection: Collection, 
 
 
 _TRY = """\
+Browser   {base}/plates/demo/comet_1941
+TOPCAT    {base}/tap (TAP URL)
+Aladin    {base}/sia2/query?POS=CIRCLE 214.62 28.41 1
+
+Python, after pip install pyvo: which plates saw the comet of 1941, their files, a cutout
+
 import pyvo
 plates = pyvo.dal.TAPService("{base}/tap").search(\"\"\"
     SELECT * FROM ivoa.obscore
     WHERE 1 = CONTAINS(POINT(214.62, 28.41), s_region) AND 30028.08 BETWEEN t_min AND t_max\"\"\")
-print(plates["obs_id", "target_name"])
-links = next(plates.iter_datalinks())
-print([link["semantics"] for link in links])
-cutout = plates[0].processed(circle=(214.62, 28.41, 0.15))
-open("comet.fits", "wb").write(cutout.read())
+print(plates.to_table()["obs_id", "target_name", "t_min"])
+print(next(plates.iter_datalinks()).to_table()["semantics", "content_type", "description"])
+with open("comet.fits", "wb") as file:
+    file.write(plates[0].processed(circle=(214.62, 28.41, 0.15)).read())
+
 """
 
 
 def _show_demo(base: str, data_dir: Path) -> None:
     """What to try next; plain text, so that the lines can be pasted."""
-    _OUT.print(f"\n[bold]The demo collection is served on {base}[/] (all its plates are synthetic)\n")
-    _OUT.print(f"Browser   {base}  and  {base}/plates/demo/comet_1941")
-    _OUT.print(f"TOPCAT    TAP URL {base}/tap   SIA URL {base}/sia2")
-    _OUT.print(f"Aladin    {base}/sia2/query?POS=CIRCLE 214.62 28.41 1\n")
-    _OUT.print("Python, with pip install pyvo: which plates saw the comet of 1941, and its picture\n")
+    _OUT.print(f"\n[bold]The demo collection is served on {base}[/] (synthetic plates)\n")
     _OUT.print(_TRY.format(base=base), markup=False, soft_wrap=True)
-    _OUT.print(f"Ctrl-C stops; the data stay in {_escape(str(data_dir))}.")
+    _OUT.print(f"Ctrl-C stops; the data stay in {data_dir}", markup=False, soft_wrap=True)

@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+import vocabulary
+from astropy.io import fits
+from astropy.wcs import WCS
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -113,3 +116,34 @@ def test_every_command_is_documented():
     names = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
     written = {row.split()[1] for row in first_column("docs/operating.md", "Command")}
     assert written == names
+
+
+def python_blocks(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_the_readmes_python_works_as_pasted(server, tmp_path, capsys):
+    """One block after the other in one session, warnings as errors; only the address is the test server's."""
+    names: dict[str, object] = {}
+    with vocabulary.at_hand(tmp_path):
+        for block in python_blocks(read("README.md")):
+            exec(block.replace("http://127.0.0.1:8080", server.url), names)  # noqa: S102 - our own README
+    said = capsys.readouterr().out
+    assert said.count("comet_1941") >= 2
+    assert "#this" in said
+    assert "the plate itself: " in said
+    hdu = names["hdu"]
+    x, y = WCS(hdu.header).all_world2pix(214.62, 28.41, 0)
+    assert hdu.data[round(float(y)), round(float(x))] > 10000  # the comet's head, in the cutout, by its own solution
+
+
+def test_what_the_demo_prints_works_as_pasted(server, tmp_path, monkeypatch, capsys):
+    cli._show_demo(server.url, tmp_path)
+    lines = capsys.readouterr().out
+    code = lines[lines.index("import pyvo") : lines.index("Ctrl-C")]
+    monkeypatch.chdir(tmp_path)
+    with vocabulary.at_hand(tmp_path):
+        exec(code, {})  # noqa: S102 - what our own command prints
+    assert "comet_1941" in capsys.readouterr().out
+    with fits.open(tmp_path / "comet.fits") as hdus:
+        assert hdus[0].header["CTYPE1"] == "RA---TAN"
