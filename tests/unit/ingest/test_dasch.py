@@ -172,7 +172,7 @@ def test_impossible_dates_are_left_empty_and_told(read, ecsv, solved, date):
 
 
 _CELLS = st.one_of(
-    st.text(max_size=12),
+    st.text(st.characters(exclude_categories=()), max_size=12),
     st.integers(),
     st.floats(),
     st.sampled_from(["", "-1", "999", "99.0", "nan", "imwcs", "1e400"]),
