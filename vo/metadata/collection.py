@@ -127,7 +127,7 @@ def _search(pattern: str | None, text: str) -> str | None:
     match = re.search(pattern, text)
     if match is None:
         return None
-    return (match[1] if match.re.groups else match[0] or "").strip() or None
+    return (match[match.re.groups] or "").strip() or None
 
 
 class FitsRules(_Section):

@@ -62,7 +62,7 @@ def load_schema(path: Path) -> Schema:
     except ValidationError as error:
         wrong = "; ".join(f"{_place(item['loc'])}: {item['msg']}" for item in error.errors(include_url=False))
         raise OperatorFault(f"{path}: {wrong}") from error
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise OperatorFault(f"{path}: {error}") from error
     missing = [item for item in _described(read) if not (item.description or "").strip()]
     if missing:
