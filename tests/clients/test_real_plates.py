@@ -10,6 +10,7 @@ import pytest
 import pyvo
 import realdata
 from astropy.coordinates import SkyCoord
+from pyvo_session import one_session
 from serving import running
 
 from vo.ingest.load import ingest
@@ -36,7 +37,7 @@ def service(fresh_database, settings):
         path = realdata.ROOT / name
         if path.exists():
             ingest(database, settings, collection, path)
-    with running(settings.model_copy(update={"port": 0}), database) as server:
+    with one_session(), running(settings.model_copy(update={"port": 0}), database) as server:
         yield pyvo.dal.SIA2Service(f"{server.url}/sia2")
 
 

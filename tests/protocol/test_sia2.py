@@ -78,6 +78,35 @@ def test_the_whole_sky_finds_all_that_have_a_footprint(server, everything):
     assert found(server, ("POS", "RANGE -Inf +Inf -Inf +Inf")) == expected
 
 
+@pytest.mark.parametrize("position", ["CIRCLE 0 0 180", "RANGE 0 360 -90 90"])
+def test_so_does_every_other_way_to_say_it(server, everything, position):
+    assert len(found(server, ("POS", position))) == sum(row["s_region"] is not None for row in everything)
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        "CIRCLE 0 0 120",
+        "RANGE 10 10 5 5",
+        "RANGE 0 360 90 90",
+        "RANGE 0 360 0 0",
+        "RANGE 10 350 -80 80",
+        "POLYGON 0 89 120 89 240 89",
+        "POLYGON 10 10 10 10 11 10 11 11",
+    ],
+)
+def test_odd_positions_are_answered(server, position):
+    assert found(server, ("POS", position))
+
+
+@pytest.mark.parametrize("position", ["POLYGON 0 0 10 10 10 0 0 10", "POLYGON 0 0 120 0 240 0"])
+def test_polygons_that_mean_nothing_are_refused_in_words(server, position):
+    response = ask(server, ("POS", position))
+    assert response.status_code == 400
+    assert "cross" in response.text
+    assert "column" not in response.text
+
+
 def test_very_wide_plates_stay_out(server):
     assert "wide" not in plates(server, ("POS", "CIRCLE 262 -38 1"))
 
