@@ -252,8 +252,8 @@ def test_areas_of_circles_of_any_size(run):
 
 def test_shapes_in_results(run):
     row = run(
-        "SELECT POINT(350, -20), CIRCLE(10, 20, 3), POLYGON(0, 0, 10, 0, 10, 10), COORD1(POINT(-10, 5)), COORD2(POINT(1, 5)),"
-        " COORDSYS(POINT(1, 2)), POINT(ra, dec), CIRCLE(ra, dec, 1), POLYGON(ra, dec, 1, 2, 3, 5)"
+        "SELECT POINT(350, -20), CIRCLE(10, 20, 3), POLYGON(0, 0, 10, 0, 10, 10), COORD1(POINT(-10, 5)), COORD2("
+        "POINT(1, 5)), COORDSYS(POINT(1, 2)), POINT(ra, dec), CIRCLE(ra, dec, 1), POLYGON(ra, dec, 1, 2, 3, 5)"
         " FROM sky.plates WHERE id = 1000"
     )[0]
     assert row[0] == pytest.approx([350, -20])

@@ -36,7 +36,7 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 
 def add_time_ranges(select: SelectPlan) -> SelectPlan:
     """Add what WHERE and ON imply for the range columns of the tables in FROM."""
-    relations = {relation for source in select.sources for relation in _ranged(source)}
+    relations = tuple(relation for source in select.sources for relation in _ranged(source))
     if not relations:
         return select
     return map_conditions(select, lambda condition: _extended(condition, relations), in_having=False)
@@ -50,7 +50,7 @@ def _ranged(source: SourcePlan) -> Iterator[Relation]:
         yield source.relation
 
 
-def _extended(condition: Expression, relations: set[Relation]) -> Expression:
+def _extended(condition: Expression, relations: tuple[Relation, ...]) -> Expression:
     match condition:
         case And(terms):
             terms = tuple(_extended(term, relations) if isinstance(term, Or) else term for term in terms)
@@ -74,7 +74,7 @@ class _Bounds:
     end_below: list[Expression] = field(default_factory=list)
 
 
-def _implied(terms: Sequence[Expression], relations: set[Relation]) -> Iterator[Expression]:
+def _implied(terms: Sequence[Expression], relations: tuple[Relation, ...]) -> Iterator[Expression]:
     bounds = {relation: _Bounds() for relation in relations}
     for term in terms:
         for low, operator, high in _comparisons(term):
