@@ -56,10 +56,20 @@ def brute_box(wcs, shape):
     ys = np.linspace(-0.5, height - 0.5, height * FINE + 1)
     gx, gy = np.meshgrid(xs, ys)
     found = inside(shape, *wcs.to_sky(gx, gy))
-    if not found.any():
+    tip_x, tip_y = wcs.to_pixel(*tips(shape))
+    on_image = (tip_x >= -0.5) & (tip_x <= width - 0.5) & (tip_y >= -0.5) & (tip_y <= height - 0.5)
+    x, y = np.append(gx[found], tip_x[on_image]), np.append(gy[found], tip_y[on_image])
+    if not len(x):
         return None
-    x, y = gx[found], gy[found]
     return x.min(), x.max(), y.min(), y.max()
+
+
+def tips(shape):
+    """The corners of a shape, which may be so sharp that they pass between the places looked up (a range at a pole)."""
+    if isinstance(shape, Range):
+        lon, lat = np.meshgrid([shape.lon_min, shape.lon_max], [shape.lat_min, shape.lat_max])
+        return lon.ravel(), lat.ravel()
+    return np.array(shape.vertices if isinstance(shape, Polygon) else []).reshape(-1, 2).T
 
 
 def check(wcs, shape):
