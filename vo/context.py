@@ -10,6 +10,8 @@ import vo
 from vo.adql import Limits, compile_query
 from vo.dali.parameters import overflow_text
 from vo.db.connect import Database
+from vo.db.stream import BatchStream
+from vo.errors import TransientFault
 from vo.metadata.collection import Collection
 from vo.metadata.fields import Catalogue, Field
 from vo.settings import Settings
@@ -62,8 +64,8 @@ def answer_query(
 
     ``protocol`` is the standardID of the service that was asked, ``request`` the address it was asked at; both go into
     the answer with the data's origin (:func:`origin`), before ``infos``. A result that has the exposures' identifiers
-    carries the Datalink and SODA descriptors, then ``descriptors``. Raises :class:`vo.errors.ADQLFault` and what the
-    database has to say before the first byte; later faults stand at the end of the table.
+    carries the Datalink and SODA descriptors, then ``descriptors``. Raises :class:`vo.errors.ADQLFault`; what the
+    database has to say first is raised by the answer's first chunk, later faults stand at the end of the table.
     """
     settings = context.settings
     # One row more than is sent tells whether there are more, at no cost; nothing is ever counted.
@@ -76,12 +78,42 @@ def answer_query(
     )
     if maxrec == 0:  # the columns alone, which need no database (DALI-06)
         return Answer(format.media_type, format.write(document, (), 0), _nothing, _nothing)
-    stream = context.database.stream(compiled.sql, settings.sync_seconds)
-    return Answer(format.media_type, format.write(document, stream, maxrec), stream.close, stream.cancel)
+    query = _Query(context.database, compiled.sql, settings.sync_seconds)
+    return Answer(format.media_type, query.write(format, document, maxrec), query.close, query.cancel)
 
 
 def _nothing() -> None:
     return
+
+
+class _Query:
+    """A query that begins when its answer is first read: by then somebody watches whether the client is still there."""
+
+    def __init__(self, database: Database, sql: str, seconds: float) -> None:
+        self._database = database
+        self._sql = sql
+        self._seconds = seconds
+        self._stream: BatchStream | None = None
+        self._is_cancelled = False
+
+    def write(self, format: Format, document: Document, maxrec: int) -> Iterator[bytes]:  # noqa: A002 - DALI's word
+        # Faults of the beginning come from here, before the first byte; the writer keeps later ones within the table.
+        stream = self._database.stream(self._sql, self._seconds, self._begin)
+        yield from format.write(document, stream, maxrec)
+
+    def cancel(self) -> None:
+        self._is_cancelled = True
+        if self._stream is not None:
+            self._stream.cancel()
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+    def _begin(self, stream: BatchStream) -> None:
+        self._stream = stream
+        if self._is_cancelled:
+            raise TransientFault("the query was cancelled before it began")
 
 
 def row_services(fields: Sequence[Field], base_url: str) -> tuple[ServiceDescriptor, ...]:

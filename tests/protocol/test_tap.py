@@ -184,6 +184,28 @@ def test_a_slow_query_ends_at_its_limit(server):
     assert "0.3 s" in text
 
 
+def test_a_client_that_goes_away_ends_its_query(server):
+    name = "gone away"
+    slow = (
+        f"SELECT COUNT(*), '{name}' FROM ivoa.obscore a, ivoa.obscore b, ivoa.obscore c WHERE a.s_ra + b.s_ra < c.s_ra"
+    )
+
+    def running_queries() -> int:
+        with server.database.owner() as connection:
+            return connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() "
+                "AND strpos(query, %s) > 0",
+                (name,),
+            ).fetchone()[0]
+
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.get(f"{server.url}/tap/sync", params={"QUERY": slow}, timeout=httpx.Timeout(10, read=1.0))
+    deadline = time.monotonic() + 5
+    while running_queries() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert running_queries() == 0
+
+
 def test_many_at_once(server):
     """More clients than query connections: all get the same answer."""
     answers: list[bytes] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
@@ -85,9 +85,9 @@ class Database:
         with _faults(), self.service.connection() as connection:
             yield connection
 
-    def stream(self, sql: str, seconds: float) -> BatchStream:
-        """Run a user's query as the query role for at most ``seconds``; see :class:`BatchStream` for its faults."""
-        return self.queries.stream(sql, seconds)
+    def stream(self, sql: str, seconds: float, on_start: Callable[[BatchStream], None] | None = None) -> BatchStream:
+        """Run a user's query as the query role for at most ``seconds``; see :class:`BatchStream` for the rest."""
+        return self.queries.stream(sql, seconds, on_start)
 
     def close(self) -> None:
         """Close all pools."""

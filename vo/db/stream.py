@@ -39,12 +39,20 @@ class BatchStream:
 
     ``schema`` is known and the first batch is fetched when it is made. Faults may still come from the iteration:
     TimeLimitFault, UsageFault (the query's data), TransientFault (the server went away, or :meth:`cancel`, which may be
-    called from any thread).
+    called from any thread). ``on_start`` is given the stream before its query begins, so that it can be cancelled while
+    it is being made; what it raises ends the query before its beginning.
     """
 
     schema: pa.Schema
 
-    def __init__(self, connection: Any, sql: str, seconds: float, give_back: Callable[[Any, bool], None]) -> None:
+    def __init__(
+        self,
+        connection: Any,
+        sql: str,
+        seconds: float,
+        give_back: Callable[[Any, bool], None],
+        on_start: Callable[[BatchStream], None] | None = None,
+    ) -> None:
         self._connection = connection
         self._give_back = give_back
         self._seconds = seconds
@@ -56,6 +64,8 @@ class BatchStream:
         self._reader: Any = None
         self._first: pa.RecordBatch | None = None
         try:
+            if on_start is not None:
+                on_start(self)
             self._open(sql)
         except BaseException:
             self.close()
@@ -156,7 +166,7 @@ class QueryPool:
         self._guard = threading.Lock()
         self._closed = False
 
-    def stream(self, sql: str, seconds: float) -> BatchStream:
+    def stream(self, sql: str, seconds: float, on_start: Callable[[BatchStream], None] | None = None) -> BatchStream:
         """Run a query for at most ``seconds``; TransientFault when no connection gets free within some seconds."""
         if not self._free.acquire(timeout=WAIT_SECONDS):
             raise TransientFault(
@@ -168,7 +178,7 @@ class QueryPool:
             self._free.release()
             raise
         try:
-            return BatchStream(connection, sql, seconds, self._give_back)
+            return BatchStream(connection, sql, seconds, self._give_back, on_start)
         except TimeLimitFault:
             raise
         except TransientFault:
@@ -176,7 +186,7 @@ class QueryPool:
                 raise
         # A connection that was kept may have died with a restart of the server: one new try on a new one.
         self._drop_idle()
-        return self.stream(sql, seconds)
+        return self.stream(sql, seconds, on_start)
 
     def close(self) -> None:
         """Close the idle connections; busy ones close when they are given back."""
