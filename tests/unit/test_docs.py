@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 import vocabulary
+import yaml
 from astropy.io import fits
 from astropy.wcs import WCS
 from pydantic import BaseModel
@@ -147,3 +149,38 @@ def test_what_the_demo_prints_works_as_pasted(server, tmp_path, monkeypatch, cap
     assert "comet_1941" in capsys.readouterr().out
     with fits.open(tmp_path / "comet.fits") as hdus:
         assert hdus[0].header["CTYPE1"] == "RA---TAN"
+
+
+# -- container files: without an engine they can only be read
+
+
+def test_the_compose_file_names_what_is_there():
+    compose = yaml.safe_load(read("docker/compose.yaml"))
+    assert set(compose["services"]) == {"db", "serve"}
+    for service in compose["services"].values():
+        context = (ROOT / "docker" / service["build"]["context"]).resolve()
+        dockerfile = context / service["build"]["dockerfile"]
+        assert dockerfile.is_file()
+        for line in re.findall(r"^COPY (?!--from)(.*)", dockerfile.read_text(), flags=re.MULTILINE):
+            *sources, _ = [word for word in line.split() if not word.startswith("--")]
+            assert all((context / source).exists() for source in sources), line
+    settings = {f"VO_{field.upper()}" for field in Settings.model_fields}
+    assert set(compose["services"]["serve"]["environment"]) <= settings
+    assert set(re.findall(r"\bVO_[A-Z_]+", read("docker/Dockerfile"))) <= settings
+
+
+@pytest.mark.parametrize("script", ["docker/start-db", ".ci/prepare", ".ci/run"])
+def test_scripts_are_sound_shell(script):
+    shell = read(script).splitlines()[0].removeprefix("#!").split()[-1].rsplit("/", 1)[-1]
+    done = subprocess.run([shell, "-n", ROOT / script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_make_lists_its_targets():
+    done = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    targets = set(re.findall(r"make (\w+)", done.stdout))
+    assert targets == set(re.search(r"^\.PHONY: (.*)$", read("Makefile"), flags=re.MULTILINE)[1].split())
+    for command in re.findall(r"make (\w+)", read("README.md")):
+        assert command in targets
