@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter, itemgetter
 from typing import Any, TypeVar
 
 from psycopg import Connection
@@ -57,7 +58,7 @@ def merge_records(connection: Connection[TupleRow], records: Iterable[Record]) -
     counts: dict[str, Counts] = {}
     for kind, (table, key) in KEYS.items():
         names = field_names(kind)
-        rows = (_row(record, names) for record in sorted_out.get(kind, ()))
+        rows = map(_row, sorted_out.get(kind, ()))
         counts[table] = merge(connection, f"archive.{table}", key, names, rows)
     return counts
 
@@ -107,24 +108,38 @@ def _bundle(row: Sequence[Any]) -> PlateBundle:
 
 
 def _record(kind: type[_R], values: dict[str, Any]) -> _R:
-    return kind(**{name: _value(values[name], is_time=is_time) for name, is_time in _FIELDS[kind]})
+    shape = _SHAPES[kind]
+    for name in shape.times:
+        if values[name] is not None:
+            values[name] = dt.datetime.fromisoformat(values[name])
+    return kind(*shape.from_json(values))
 
 
-def _value(value: Any, *, is_time: bool) -> Any:
-    return dt.datetime.fromisoformat(value) if is_time and value is not None else value
+def _row(record: Record) -> tuple[Any, ...]:
+    shape = _SHAPES[type(record)]
+    row: tuple[Any, ...] = shape.from_record(record)
+    return tuple(map(_as_utc, row)) if shape.times else row
 
 
-def _row(record: Record, names: Sequence[str]) -> tuple[Any, ...]:
-    return tuple(_stored(getattr(record, name)) for name in names)
-
-
-def _stored(value: Any) -> Any:
+def _as_utc(value: Any) -> Any:
     if isinstance(value, dt.datetime) and value.tzinfo is not None:
         return value.astimezone(dt.UTC).replace(tzinfo=None)
     return value
 
 
-#: Each record's fields, and whether they are times (which JSON carries as text).
-_FIELDS: dict[type[Record], tuple[tuple[str, bool], ...]] = {
-    kind: tuple((field.name, "datetime" in str(field.type)) for field in dataclasses.fields(kind)) for kind in KEYS
-}
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Shape:
+    """How a kind of record is taken apart and put together; ``times`` are the fields that JSON carries as text."""
+
+    from_record: Callable[[Any], Any]
+    from_json: Callable[[Any], Any]
+    times: tuple[str, ...]
+
+
+def _shape(kind: type[Record]) -> _Shape:
+    names = field_names(kind)
+    times = tuple(field.name for field in dataclasses.fields(kind) if "datetime" in str(field.type))
+    return _Shape(attrgetter(*names), itemgetter(*names), times)
+
+
+_SHAPES: dict[type[Record], _Shape] = {kind: _shape(kind) for kind in KEYS}
