@@ -7,12 +7,15 @@ import threading
 import time
 import warnings
 
+import anyio
 import golden
 import httpx
 import pytest
 from astropy.io import votable
 from astropy.io.votable import dataorigin
 from serving import running
+
+from vo.app import create_app
 
 ROWS = "SELECT TOP 7 obs_id, s_ra, t_min FROM ivoa.obscore ORDER BY obs_publisher_did"
 
@@ -309,3 +312,26 @@ def test_forwarded_prefix_is_believed_only_when_told(server):
         shown = behind.client.get("/tap/capabilities", headers=headers).text
         assert ">https://plates.example/vault/tap</accessURL>" in shown
     assert f">{server.url}/tap</accessURL>" in server.client.get("/tap/capabilities", headers=headers).text
+
+
+def test_mounted_below_a_root_path_everything_keeps_its_prefix(server):
+    """An ASGI root_path, as `uvicorn --root-path` or a mount sets it."""
+    app = create_app(server.settings, server.database)
+    transport = httpx.ASGITransport(app, root_path="/vault")
+    base = "http://plates.example/vault"
+
+    async def check() -> None:
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url=base, follow_redirects=False) as client,
+        ):
+            assert f">{base}/tap</accessURL>" in (await client.get("/tap/capabilities")).text
+            document = parse(await client.get("/tap/sync", params={"QUERY": ROWS}))
+            assert infos(document, "request")[0].startswith(f"{base}/tap/sync?")
+            assert "QUERY is missing" in fault(await client.get("/tap/sync"))
+            assert (await client.get("/tap")).headers["location"] == f"{base}/#services"
+            assert f'href="{base}/static/vo.css"' in (await client.get("/")).text
+            assert (await client.get("/static/vo.css")).status_code == 200
+            assert (await client.get("/nothing")).headers["content-type"].startswith("text/html")
+
+    anyio.run(check)
