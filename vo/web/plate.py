@@ -89,11 +89,11 @@ def read_plate(
 ) -> PlatePage:
     """Read one plate; :class:`NotFoundFault` when the collection has none of this id."""
     if "\0" in plate_id:  # which PostgreSQL cannot hold in a text
-        raise NotFoundFault(f"{collection.title} has no plate {plate_id!r}")
+        raise NotFoundFault(f"no plate {plate_id!r} in {collection.title}")
     with context.database.read() as connection:
         bundle = next(iter(read_bundles(connection, [(collection.name, plate_id)])), None)
         if bundle is None:
-            raise NotFoundFault(f"{collection.title} has no plate {plate_id!r}")
+            raise NotFoundFault(f"no plate {plate_id!r} in {collection.title}")
         dids = [exposure.publisher_did for exposure in bundle.exposures]
         regions = dict(
             connection.execute(
