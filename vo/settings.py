@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     maxrec_hard: int = Field(10_000_000, ge=1, description="most rows sent whatever MAXREC says")
     sync_seconds: float = Field(60.0, gt=0, description="longest a synchronous query may run, in seconds")
     query_connections: int = Field(8, ge=1, description="queries that run at the same time")
+    query_wait_seconds: float = Field(
+        5.0, ge=0, description="longest a query waits for one of these to end, in seconds; then the answer is 503"
+    )
     query_length: int = Field(200_000, ge=100, description="longest ADQL text, in characters")
     query_terms: int = Field(50_000, ge=100, description="most terms in one ADQL query")
     query_depth: int = Field(100, ge=10, description="deepest nesting in one ADQL query")

@@ -45,6 +45,7 @@ class Database:
     _service: ConnectionPool[Connection[TupleRow]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        settings = self.settings
         pool: ConnectionPool[Connection[TupleRow]] = ConnectionPool(
             self.service_dsn,
             min_size=1,
@@ -56,7 +57,9 @@ class Database:
             name="service",
         )
         object.__setattr__(self, "_service", pool)
-        object.__setattr__(self, "queries", QueryPool(self.query_dsn, self.settings.query_connections))
+        object.__setattr__(
+            self, "queries", QueryPool(self.query_dsn, settings.query_connections, settings.query_wait_seconds)
+        )
 
     @contextmanager
     def owner(self) -> Iterator[Connection[TupleRow]]:
@@ -99,7 +102,8 @@ class Database:
 def open_database(settings: Settings) -> Iterator[Database]:
     """Open the database of the settings: that of ``dsn``, or the private cluster in ``data_dir``, which is started."""
     if settings.dsn is None:
-        with Cluster(settings.data_dir) as cluster:
+        needed = settings.query_connections + _SERVICE_CONNECTIONS
+        with Cluster(settings.data_dir, {"max_connections": str(20 + 2 * needed)}) as cluster:
             database = private(cluster, settings)
             try:
                 yield database

@@ -21,8 +21,6 @@ LOG = logging.getLogger(__name__)
 
 #: About so many bytes make a batch: large enough for speed, small enough for a quick first byte.
 BATCH_BYTES = 1_000_000
-#: How long a query waits for a free connection.
-WAIT_SECONDS = 5.0
 
 _BATCH_OPTION = "adbc.postgresql.batch_size_hint_bytes"
 _SESSION = (
@@ -156,19 +154,23 @@ class BatchStream:
 
 
 class QueryPool:
-    """At most ``size`` connections of the query role, kept open between queries."""
+    """At most ``size`` connections of the query role, kept open between queries.
 
-    def __init__(self, dsn: str, size: int) -> None:
+    A query waits at most ``wait_seconds`` for one of them.
+    """
+
+    def __init__(self, dsn: str, size: int, wait_seconds: float) -> None:
         self._dsn = dsn
         self._size = size
+        self._wait_seconds = wait_seconds
         self._free = threading.BoundedSemaphore(size)
         self._idle: list[Any] = []
         self._guard = threading.Lock()
         self._closed = False
 
     def stream(self, sql: str, seconds: float, on_start: Callable[[BatchStream], None] | None = None) -> BatchStream:
-        """Run a query for at most ``seconds``; TransientFault when no connection gets free within some seconds."""
-        if not self._free.acquire(timeout=WAIT_SECONDS):
+        """Run a query for at most ``seconds``; TransientFault when no connection gets free in time."""
+        if not self._free.acquire(timeout=self._wait_seconds):
             raise TransientFault(
                 f"all {self._size} query connections of this service are busy: try again in a moment", retry_after=10
             )

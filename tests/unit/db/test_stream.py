@@ -113,7 +113,7 @@ def test_closing_early_ends_the_query_in_the_database(database):
 
 
 def test_one_connection_serves_query_after_query(database):
-    pool = stream.QueryPool(database.query_dsn, 3)
+    pool = stream.QueryPool(database.query_dsn, 3, 1.0)
     seen = set()
     for _ in range(5):
         with pool.stream("SELECT pg_backend_pid() AS pid", 10) as result:
@@ -128,9 +128,8 @@ def test_one_connection_serves_query_after_query(database):
     assert len(seen) == 1
 
 
-def test_when_all_connections_are_busy(database, monkeypatch):
-    monkeypatch.setattr(stream, "WAIT_SECONDS", 0.2)
-    pool = stream.QueryPool(database.query_dsn, 1)
+def test_when_all_connections_are_busy(database):
+    pool = stream.QueryPool(database.query_dsn, 1, 0.2)
     try:
         with pool.stream("SELECT 1", 10), pytest.raises(TransientFault, match="1 query connections") as caught:
             pool.stream("SELECT 2", 10)
@@ -158,7 +157,7 @@ def test_a_connection_that_died_is_replaced(database):
 
 
 def test_the_server_away_is_transient(tmp_path):
-    pool = stream.QueryPool(f"host={tmp_path} user=vo_query dbname=vo", 2)
+    pool = stream.QueryPool(f"host={tmp_path} user=vo_query dbname=vo", 2, 1.0)
     for _ in range(3):
         with pytest.raises(TransientFault, match="try again") as caught:
             pool.stream("SELECT 1", 10)
