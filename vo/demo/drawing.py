@@ -46,7 +46,8 @@ def draw_jacket(plate: RenderedPlate) -> NDArray[np.uint8]:
         y = 110 + 62 * row
         pen.text((40, y + 12), label, fill=PENCIL, font=ImageFont.load_default(size=20))
         pen.line((190, y + 46, PHOTO_WIDTH - 50, y + 46), fill=PENCIL, width=1)
-        _write(photo, (200, y), entry, 32, INK, draw)
+        room = (PHOTO_WIDTH - 60 - 200) / (1.05 * ImageFont.load_default(size=32).getlength(entry or " "))
+        _write(photo, (200, y), entry, min(32, int(32 * room)), INK, draw)
     return np.asarray(photo)
 
 
@@ -61,16 +62,14 @@ def _entries(plate: RenderedPlate) -> list[tuple[str, str]]:
         ("Region", f"RA {first.ra:.1f}  Dec {first.dec:+.1f}"),
         ("Object", first.target_name or ""),
         ("Emulsion", plate.series.emulsion),
-        ("Observer", _latin(first.observer)),
+        ("Observer", _ascii(first.observer)),
         ("Remarks", plate.shows),
     ]
 
 
-def _latin(name: str | None) -> str:
+def _ascii(name: str | None) -> str:
     """The name where the drawing font has its letters, else a note that points to the database."""
-    try:
-        (name or "").encode("latin-1")
-    except UnicodeEncodeError:
+    if name is not None and not name.isascii():
         return "(see the catalogue)"
     return name or ""
 

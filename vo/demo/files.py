@@ -20,7 +20,7 @@ from vo.pixels.render import bin_image, write_fits, write_jpeg
 from vo.pixels.wcs import read_solutions
 
 #: Counts up when the same plate is made into different files.
-EDITION = 3
+EDITION = 4
 
 BINNING = 16
 PREVIEW_SIZE, THUMBNAIL_SIZE = 1000, 200
