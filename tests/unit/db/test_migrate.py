@@ -2,10 +2,12 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from vo.db.connect import external
 from vo.db.merge import merge
 from vo.db.migrate import initialise, initialised_collections
-from vo.errors import OperatorFault
+from vo.errors import FatalFault, OperatorFault
 from vo.metadata.fields import Catalogue, Column, Kind, Table
 from vo.metadata.words import as_typed
 
@@ -235,3 +237,41 @@ def test_a_database_that_is_away_is_said(own, catalogue, tmp_path):
     away = replace(own, admin_dsn=f"host={tmp_path} user=x dbname=y")
     with pytest.raises(OperatorFault, match="cannot be reached"):
         initialise(away, catalogue)
+
+
+def test_an_owner_who_is_no_superuser(postgres, catalogue, settings, caplog):
+    """An operator's own PostgreSQL: pgSphere is there, the owner may make roles and owns the database, nothing more."""
+    name, owner = "vo_operators", "vo_operator"
+    postgres.create(name)
+    with psycopg.connect(make_conninfo(postgres.admin_dsn, dbname=name), autocommit=True) as admin:
+        admin.execute(f"DROP ROLE IF EXISTS {owner}")
+        admin.execute(f"CREATE ROLE {owner} LOGIN CREATEROLE PASSWORD '{owner}'")
+        admin.execute(f"ALTER DATABASE {name} OWNER TO {owner}")
+        admin.execute("CREATE EXTENSION pg_sphere")
+        # On a server of their own that role would have made these; here they are there already.
+        admin.execute(f"GRANT vo_owner, vo_service TO {owner}")
+    dsn = make_conninfo(postgres.admin_dsn, dbname=name, user=owner, password=owner)
+    query = make_conninfo(dsn, user="vo_query", password="vo_query")  # noqa: S106 - a test's own role
+    database = external(settings.model_copy(update={"dsn": dsn, "query_dsn": query}))
+    try:
+        initialise(database, catalogue)
+        assert "010_pgsphere.sql" in caplog.text
+        assert "020_functions.sql" in caplog.text
+        with database.owner() as connection:
+            merge(connection, "archive.plate", ("collection", "plate_id"), ("collection", "plate_id"), [("x", "y")])
+        with database.read() as connection:
+            assert connection.execute("SELECT count(*) FROM archive.plate").fetchone() == (1,)
+        with database.stream("SELECT plate_id FROM archive.plate", 10) as result:
+            assert result.schema.names == ["plate_id"]
+        with pytest.raises(FatalFault):
+            database.stream("SELECT location FROM archive.product", 10)
+    finally:
+        database.close()
+        postgres.drop(name)
+        with psycopg.connect(postgres.admin_dsn, autocommit=True) as admin:
+            admin.execute(f"DROP ROLE {owner}")
+
+
+def test_two_dsns_go_together(settings):
+    with pytest.raises(OperatorFault, match="VO_DSN and VO_QUERY_DSN"):
+        external(settings.model_copy(update={"dsn": "dbname=x"}))
