@@ -13,9 +13,7 @@ FIELDS: tuple[Field, ...] = (
     Field("semantics", "char", "*", ucd="meta.code", description="Relation to the dataset (vocabulary datalink/core)"),
     Field("content_type", "char", "*", ucd="meta.code.mime", description="Media type of what the link gives"),
     Field("content_length", "long", unit="byte", ucd="phys.size;meta.file", description="Size of what the link gives"),
-    Field(
-        "content_qualifier", "char", "*", ucd="meta.code", description="Nature of the data (vocabulary product-type)"
-    ),
+    Field("content_qualifier", "char", "*", description="Nature of the data (vocabulary product-type)"),
     Field(
         "local_semantics", "char", "*", ucd="meta.id.assoc", description="Kind of link, the same for every dataset here"
     ),
