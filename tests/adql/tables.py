@@ -71,5 +71,6 @@ def _table(table: Table) -> str:
     lines += [f"{column.text_column} text" for column in table.columns if column.text_column]
     if table.time_range:
         name, begin, end = table.time_range
-        lines.append(f"{name} vo.mjd_range GENERATED ALWAYS AS (vo.mjd_range({begin}, {end}, '[]')) STORED")
+        made = f"CASE WHEN {begin} <= {end} THEN vo.mjd_range({begin}, {end}, '[]') END"
+        lines.append(f"{name} vo.mjd_range GENERATED ALWAYS AS ({made}) STORED")
     return f"CREATE TABLE {table.schema}.{table.name} ({', '.join(lines)})"

@@ -21,8 +21,8 @@ def rows(connection: psycopg.Connection) -> None:
         cursor.executemany("INSERT INTO sky.plates (id, t_min, t_max) VALUES (%s, %s, %s)", SPANS)
         cursor.execute(
             "UPDATE sky.plates SET name = 'a%_b', n = 1, mag = 10.5, scanned = true, taken = '1910-12-31 06:00:00.25',"
-            " link = '/p/1', place = '(10d,20d)', shape = '{(0d,0d),(10d,0d),(10d,10d)}', shape_text = 'POLYGON ICRS 0 0 10 0"
-            " 10 10', size_kb = 9000000000000000000 WHERE id = 1"
+            " link = '/p/1', place = '(10d,20d)', shape = '{(0d,0d),(10d,0d),(10d,10d)}', shape_text = "
+            "'POLYGON ICRS 0 0 10 0 10 10', size_kb = 9000000000000000000 WHERE id = 1"
         )
         cursor.execute("UPDATE sky.plates SET name = 'B', n = 2, scanned = false, size_kb = 5 WHERE id = 2")
         cursor.execute("UPDATE sky.plates SET name = 'a', n = 1, shape = '{(0d,0d),(1d,0d),(1d,1d)}' WHERE id = 3")
@@ -152,6 +152,8 @@ def test_values(run, expression, expected):
         ("t_min >= 10 AND t_max <= 20", [1, 2]),
         ("t_min BETWEEN 10 AND 20", [1, 2, 3]),
         ("t_max BETWEEN 10 AND 20", [1, 2]),
+        ("t_min BETWEEN 90 AND 110", [6]),
+        ("t_min BETWEEN 10 AND 20 AND t_max < 300", [1, 2]),
         ("t_min = 15 AND t_max > 1", [2]),
         ("NOT (t_min > 20 OR t_max < 15.5)", [1, 2, 3]),
         ("NOT (t_min <= 20 AND t_max >= 15.5)", [4, 6]),
@@ -189,7 +191,8 @@ def test_joins(run):
 
 
 def test_groups_and_aggregates(run):
-    query = "SELECT n, COUNT(*) AS c, SUM(id), AVG(id), MIN(name), MAX(name) FROM sky.plates GROUP BY n HAVING c > 0 ORDER BY n"
+    columns = "n, COUNT(*) AS c, SUM(id), AVG(id), MIN(name), MAX(name)"
+    query = f"SELECT {columns} FROM sky.plates GROUP BY n HAVING c > 0 ORDER BY n"
     assert run(query) == [
         (1, 2, 4, 2.0, "a", "a%_b"),
         (2, 1, 2, 2.0, "B", "B"),
@@ -246,17 +249,14 @@ def test_sets(run):
     assert run("SELECT id FROM lab.stars EXCEPT SELECT id FROM sky.plates") == [(9,)]
     assert run("SELECT id FROM lab.stars INTERSECT SELECT id FROM sky.plates ORDER BY 1") == [(1,), (3,)]
     assert run(
-        "SELECT n, mag FROM lab.series, lab.stars WHERE n = id UNION ALL SELECT NULL, 5 FROM lab.series WHERE n = 26 ORDER BY 2"
+        "SELECT n, mag FROM lab.series, lab.stars WHERE n = id"
+        " UNION ALL SELECT NULL, 5 FROM lab.series WHERE n = 26 ORDER BY 2"
     ) == [(1, 1.0), (None, 5.0)]
 
 
 def test_with(run):
-    assert (
-        run(
-            "WITH a (x) AS (SELECT id FROM lab.stars), b AS (SELECT x + 1 AS y FROM a) SELECT x, y FROM a JOIN b ON x = y"
-        )
-        == []
-    )
+    first = "WITH a (x) AS (SELECT id FROM lab.stars), b AS (SELECT x + 2 AS y FROM a)"
+    assert run(f"{first} SELECT x, y FROM a JOIN b ON x = y") == [(3, 3)]
     assert run("WITH plates AS (SELECT n AS id FROM lab.series) SELECT MAX(id) FROM plates") == [(26,)]
 
 
@@ -286,7 +286,8 @@ EXPRESSIONS = """
     COALESCE(mag, id) | COALESCE(place, POINT(1, 2)) | CAST(ra AS REAL) | CAST(scanned AS INTEGER) | CAST(n AS VARCHAR)
     CAST('x' AS CHAR(4)) | CAST(taken AS VARCHAR) | CONTAINS(place, hull) | DISTANCE(place, place) | COORDSYS(place)
     ivo_healpix_index(5, place) | ivo_healpix_center(5, 1) | ivo_to_mjd(taken) | ivo_hasword(name, 'a') | AREA(hull)
-    (SELECT MAX(id) FROM lab.stars) | (SELECT taken FROM sky.plates WHERE id = 1) | (SELECT place FROM sky.plates WHERE id = 1)
+    (SELECT MAX(id) FROM lab.stars) | (SELECT taken FROM sky.plates WHERE id = 1)
+    (SELECT place FROM sky.plates WHERE id = 1)
 """
 
 

@@ -76,6 +76,9 @@ _CALLED = {
 #: So many digits fit PostgreSQL's largest integer for certain; a number with more is a DOUBLE.
 _INT_DIGITS = 19
 
+#: Most operators in one sum, product or concatenation: PostgreSQL's stack ends between 2,000 and 5,000.
+LONGEST_CHAIN = 1000
+
 #: A number of rows that no table reaches.
 ALL_ROWS = 10**18
 
@@ -407,6 +410,11 @@ class _Builder(Transformer[Token, tree.Query]):
 
     def sum_chain(self, children: Children) -> tree.Chain:
         first, *rest = children
+        if len(rest) > 2 * LONGEST_CHAIN:
+            raise LimitFault(
+                f"an expression joins more than {LONGEST_CHAIN} values by operators, more than the database takes;"
+                " upload them as a table and use SUM or a join"
+            )
         pairs = tuple((str(rest[i]), rest[i + 1]) for i in range(0, len(rest), 2))
         return tree.Chain(first.at, first, pairs)
 

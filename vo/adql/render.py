@@ -18,6 +18,7 @@ from vo.adql.plan import (
     Expression,
     ItemPlan,
     JoinSource,
+    Minus,
     Output,
     Point,
     Polygon,
@@ -90,9 +91,8 @@ class Renderer:
 
     def _key(self, expression: Expression) -> str:
         """A sort or group key; a bare number would mean a column of that number."""
-        if isinstance(expression, Constant):
-            return f"({self._values.value(expression)})::{expression.type.sql}"
-        return self._values.value(expression)
+        text = self._values.value(expression)
+        return f"({text})::{expression.type.sql}" if isinstance(expression, Constant | Minus) else text
 
     def _set(self, plan: SetPlan, shape: _Shape) -> str:
         types = shape.types or plan.types

@@ -78,8 +78,9 @@ def _indexed(position: Expression) -> bool:
     match position:
         case Point(ColumnValue(relation, lon), ColumnValue(other, lat)) if relation is other:
             columns = (lon.column, lat.column)
-        case ColumnValue(_, output):
+        case ColumnValue(relation, output):
             columns = (output.column, output.column)
         case _:
             return False
-    return all(column is not None and column.indexed for column in columns)
+    # an index serves the table itself, not a sub-query over it
+    return relation.table is not None and all(column is not None and column.indexed for column in columns)

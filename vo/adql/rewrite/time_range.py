@@ -135,6 +135,9 @@ def _independent(value: Expression, relation: Relation) -> bool:
 
 
 def _during(relation: Relation, found: _Bounds) -> Expression | None:
+    # the range is null when one end is: only terms on both make sure that it is not
+    if not (found.begin_below or found.begin_above) or not (found.end_above or found.end_below):
+        return None
     late = _tightest(found.begin_below, least=True)
     early = _tightest(found.end_above, least=False)
     operator = "&&"
