@@ -134,8 +134,8 @@ def test_what_is_accepted_can_be_planned(connection: psycopg.Connection):
 
 
 VOCABULARY = """
-    SELECT FROM WHERE TOP 5 * , ( ) . id ra sky plates "a" 'x' 1 2.5 = < AND OR NOT IN BETWEEN LIKE IS NULL JOIN ON USING
-    NATURAL LEFT GROUP BY HAVING ORDER COUNT MAX POINT CIRCLE CONTAINS UNION ALL WITH AS EXISTS - + || / ; -- '' " size
+    SELECT FROM WHERE TOP 5 * , ( ) . id ra sky plates "a" 'x' 1 2.5 = < AND OR NOT IN BETWEEN LIKE IS NULL JOIN ON
+    USING NATURAL LEFT GROUP BY HAVING ORDER COUNT MAX POINT CIRCLE CONTAINS UNION ALL WITH AS EXISTS - + || / ; -- '' "
     size DISTINCT CAST INTEGER sky.plates t_min OFFSET
 """
 WORDS = st.sampled_from(VOCABULARY.split())

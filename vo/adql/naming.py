@@ -35,8 +35,10 @@ class Names:
         """The name, or the name with a number where it is taken (TAP-15)."""
         if self._sql:
             name = name.lower() if _SIMPLE.fullmatch(name) else "c"
-        candidates = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(2)))
-        unique = next(candidate for candidate in candidates if candidate.lower() not in self._taken)
+        unique = name
+        if name.lower() in self._taken:
+            candidates = (f"{name}_{i}" for i in itertools.count(2))
+            unique = next(candidate for candidate in candidates if candidate.lower() not in self._taken)
         self._taken.add(unique.lower())
         return unique
 
@@ -78,7 +80,8 @@ _KEEPING = ("MIN", "MAX", "AVG", "SUM", "COALESCE")
 def field_of(expression: Expression, name: str) -> Field:
     """The VOTable field of a result column with this name."""
     if isinstance(expression, ColumnValue):
-        return replace(expression.output.field, name=name)
+        known = expression.output.field
+        return known if known.name == name else replace(known, name=name)
     datatype, arraysize, xtype = votable_type(kind_of(expression.type))
     return Field(name, datatype, arraysize, xtype, unit=_unit(expression), ucd=_ucd(expression))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 # fmt: off
@@ -23,6 +24,7 @@ POSTGRES_WORDS = frozenset({
 _SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 
 
+@functools.lru_cache(maxsize=4096)
 def identifier(name: str) -> str:
     """The name, in double quotes where it needs them."""
     if _SIMPLE.fullmatch(name) and name not in POSTGRES_WORDS:

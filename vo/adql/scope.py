@@ -3,38 +3,58 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from vo.adql.kinds import type_of
 from vo.adql.plan import ColumnValue, Expression, Output, Relation
 from vo.adql.tree import Name, Problem
-from vo.metadata.fields import Column, Table
+from vo.metadata.fields import Table
 
 
 def table_relation(table: Table, alias: str, name: tuple[str, ...]) -> Relation:
-    """A table of the catalogue; its columns become outputs when they are asked for, since tables are wide."""
+    """A table of the catalogue."""
+    columns = _columns_of(_Same(table))
 
     def find(text: str) -> tuple[Output, ...]:
-        column = table.by_name.get(text.lower())
-        if column is None:
-            return ()
-        if column.name == text:
-            return (_column_output(column),)
-        # names that differ by their case only share one entry of by_name
-        same = tuple(other for other in table.columns if other.name == text)
-        return tuple(_column_output(other) for other in same or (column,))
+        return columns.by_name.get(text.lower(), ())
 
-    def outputs() -> tuple[Output, ...]:
-        return tuple(_column_output(column) for column in table.columns)
-
-    return Relation(alias, name, find, outputs, table)
+    return Relation(alias, name, find, lambda: columns.all, table)
 
 
-def _column_output(column: Column) -> Output:
-    return Output(
-        column.name, column.name, type_of(column.kind), column.field(), column.text_column, column.is_path, column
+class _Same:
+    """A table that equals only itself: comparing two of them column by column would take too long."""
+
+    __slots__ = ("table",)
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.table is self.table
+
+    def __hash__(self) -> int:
+        return id(self.table)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The outputs of a table, in order and by lower-case name (names may differ by their case only)."""
+
+    all: tuple[Output, ...]
+    by_name: dict[str, tuple[Output, ...]]
+
+
+@functools.lru_cache(maxsize=256)
+def _columns_of(same: _Same) -> _Columns:
+    outputs = tuple(
+        Output(c.name, c.name, type_of(c.kind), c.field(), c.text_column, c.is_path, c) for c in same.table.columns
     )
+    by_name: dict[str, tuple[Output, ...]] = {}
+    for output in outputs:
+        by_name[output.name.lower()] = (*by_name.get(output.name.lower(), ()), output)
+    return _Columns(outputs, by_name)
 
 
 def query_relation(outputs: tuple[Output, ...], alias: str, name: str) -> Relation:
