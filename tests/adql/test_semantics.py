@@ -10,6 +10,9 @@ import pytest
 from adql.tables import CATALOGUE
 
 from vo.adql import compile_query
+from vo.adql.functions import ALL_FUNCTIONS
+from vo.adql.kinds import Type
+from vo.adql.quoting import POSTGRES_WORDS
 from vo.adql.rewrite import PASSES
 
 SPANS = [(1, 10.0, 20.0), (2, 15.0, 15.5), (3, 20.0, 400.0), (4, 500.0, 501.0), (5, None, None), (6, 100.0, None)]
@@ -310,3 +313,30 @@ def _check_types(connection, query):
         array = field.datatype == "double" and field.arraysize is not None
         assert column.type_code == (ARRAY_OF_DOUBLE if array else OIDS[field.datatype]), field
         assert column.name == field.name
+
+
+SAMPLES = {
+    Type.SMALLINT: "1", Type.INTEGER: "1", Type.BIGINT: "1", Type.DOUBLE: "0.5", Type.TEXT: "name",
+    Type.TIMESTAMP: "taken", Type.POINT: "place", Type.CIRCLE: "spot", Type.POLYGON: "shape",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("function", ALL_FUNCTIONS, ids=lambda function: function.signature)
+def test_every_function_of_the_table_works(connection, function):
+    """TRE-04: what is declared really works."""
+    order = [Type.DOUBLE, Type.INTEGER, Type.TEXT, Type.TIMESTAMP, Type.POLYGON, Type.CIRCLE, Type.POINT]
+    arguments = [SAMPLES[next(type_ for type_ in order if type_ in p.takes)] for p in function.parameters]
+    if function.name == "REGION":
+        arguments = ["'CIRCLE ICRS 1 2 3'"]
+    if function.name == "POLYGON":
+        arguments = ["0", "0", "1", "0", "1", "1"] if len(arguments) == 2 else ["place", "POINT(0, 0)", "POINT(1, 1)"]
+    called = f"{function.name}({', '.join(arguments)})"
+    query = f"SELECT {called} FROM sky.plates"
+    if function.result is Type.RANGE:
+        query = f"SELECT id FROM sky.plates WHERE INTERSECTS({called}, shape) = 1"
+    connection.execute(compile_query(query, CATALOGUE).sql.encode())
+
+
+def test_words_that_postgresql_keeps_are_known(connection):
+    rows = connection.execute("SELECT word FROM pg_get_keywords() WHERE catcode IN ('R', 'T')").fetchall()
+    assert {row[0] for row in rows} <= POSTGRES_WORDS | {"authorization", "tablesample"}
