@@ -67,7 +67,7 @@ class Settings(BaseSettings):
 
     # Ingest
     footprint_tolerance: float = Field(
-        0.5, gt=0, description="farthest a footprint's edge may run from the true edge, in arcsec"
+        2.0, gt=0, description="farthest a footprint's edge may run from the true edge, in arcsec"
     )
 
     @field_validator("collections", mode="before")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ READERS: tuple[Reader, ...] = (dasch.READER, headers.READER, fits.READER)
 #: Told the stage, how much is done and how much there is.
 Progress = Callable[[str, int, int], None]
 
-_CHUNK = 4000
+_CHUNK = 2500
 _HEAD = 4096
 _HEALPIX_DEPTH = 12
 #: Any number, the same for all: two ingests wait for each other.
@@ -276,33 +277,86 @@ def _derive(
 
     A table written in this order answers questions of position from a sixth of its pages (docs/design.md).
     """
-    collection = work.collection
     names = _healpix_order(work.centres)
-    tables = {"plates": f"{collection.name}.plates", "obscore": "ivoa.obscore"}
-    columns = {short: _columns(work.connection, table) for short, table in tables.items()}
-    totals = dict.fromkeys(tables, Counts())
+    columns = {table: _columns(work.connection, table) for table in _derived_tables(work.collection)}
+    totals = dict.fromkeys(("plates", "obscore"), Counts())
     removed = 0
-    for start in range(0, len(names), _CHUNK):
-        chunk = names[start : start + _CHUNK]
-        made: dict[str, list[Row]] = {"plates": [], "obscore": []}
-        bundles = list(read_bundles(work.connection, [(collection.name, name) for name in chunk]))
-        outlines = nominal_outlines(bundles, collection)
+    # While PostgreSQL works out the index keys of one chunk, the next one's rows are made.
+    with ThreadPoolExecutor(max_workers=1) as writer:
+        writing: list[Future[tuple[Counts, Counts, int]]] = []
+        for chunk in _make_chunks(work, settings, report, names):
+            _settle(writing)
+            writing.append(writer.submit(_write_chunk, work, columns, chunk))
+            if progress is not None:
+                progress("writing", chunk.done, len(names))
+        _settle(writing)
+    for plates, obscore, gone in (future.result() for future in writing):
+        totals["plates"] += plates
+        totals["obscore"] += obscore
+        removed += gone
+    return totals, removed
+
+
+def _settle(writing: Sequence[Future[Any]]) -> None:
+    """Wait for the last chunk, so that a fault ends the work at once."""
+    if writing:
+        writing[-1].result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Plates whose rows are made; ``done`` counts the plates up to here."""
+
+    names: list[str]
+    plates: list[Row]
+    obscore: list[Row]
+    done: int
+
+
+def _make_chunks(work: _Work, settings: Settings, report: Report, names: Sequence[str]) -> Iterator[_Chunk]:
+    """Make the rows of some plates at a time; each chunk's plates are read before the one before is handed on."""
+    starts = range(0, len(names), _CHUNK)
+    parts = [list(names[start : start + _CHUNK]) for start in starts]
+    ahead = _read_plates(work, parts[0]) if parts else []
+    for place, part in enumerate(parts):
+        bundles = ahead
+        outlines = nominal_outlines(bundles, work.collection)
+        plates: list[Row] = []
+        obscore: list[Row] = []
         for bundle in bundles:
-            derived = rows(bundle, collection, settings, outlines)
-            made["plates"] += derived.plates
-            made["obscore"] += derived.obscore
+            derived = rows(bundle, work.collection, settings, outlines)
+            plates += derived.plates
+            obscore += derived.obscore
             for note in derived.notes:
                 report.note(0, note.plate_id, note.kind, f"exposure {note.exposure_id}: {note.reason}")
-        for short, table in tables.items():
-            totals[short] += _write(work.connection, table, columns[short], made[short])
-            scope = {"plate_id": chunk}
-            if short == "obscore":
-                scope["obs_collection"] = [collection.obs_collection]
-            keep = ((row["obs_publisher_did"],) for row in made[short])
-            removed += prune(work.connection, table, scope, ("obs_publisher_did",), keep)
-        if progress is not None:
-            progress("writing", start + len(chunk), len(names))
-    return totals, removed
+        ahead = _read_plates(work, parts[place + 1]) if place + 1 < len(parts) else []
+        yield _Chunk(part, plates, obscore, starts[place] + len(part))
+
+
+def _read_plates(work: _Work, names: Sequence[str]) -> list[PlateBundle]:
+    return list(read_bundles(work.connection, [(work.collection.name, name) for name in names]))
+
+
+def _derived_tables(collection: Collection) -> tuple[str, str]:
+    return f"{collection.name}.plates", "ivoa.obscore"
+
+
+def _write_chunk(work: _Work, columns: Mapping[str, Sequence[str]], chunk: _Chunk) -> tuple[Counts, Counts, int]:
+    """Merge a chunk into the two derived tables; rows of its plates that are no longer made go."""
+    connection, collection = work.connection, work.collection
+    plates, obscore = _derived_tables(collection)
+    counts = (
+        _write(connection, plates, columns[plates], chunk.plates),
+        _write(connection, obscore, columns[obscore], chunk.obscore),
+    )
+    scope = {"plate_id": chunk.names}
+    removed = _prune(connection, plates, scope, chunk.plates)
+    removed += _prune(connection, obscore, {**scope, "obs_collection": [collection.obs_collection]}, chunk.obscore)
+    return *counts, removed
+
+
+def _prune(connection: Connection[TupleRow], table: str, scope: dict[str, list[str]], made: Sequence[Row]) -> int:
+    return prune(connection, table, scope, ("obs_publisher_did",), ((row["obs_publisher_did"],) for row in made))
 
 
 def _columns(connection: Connection[TupleRow], table: str) -> list[str]:
