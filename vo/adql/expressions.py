@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from vo.adql import tree
-from vo.adql.functions import FUNCTIONS, Function, Parameter, Result
-from vo.adql.geometry import WIDEST_CIRCLE, BadArgument, check_frame, is_wide
-from vo.adql.kinds import INTEGERS, NUMBERS, PLAIN, Type, common_type, described, numeric_result
+from vo.adql.calls import apply, choose, make_aggregate
+from vo.adql.convert import timestamp, typed
+from vo.adql.functions import FUNCTIONS
+from vo.adql.geometry import BadArgument, check_frame
+from vo.adql.kinds import NUMBERS, PLAIN, Type, common_type, numeric_result
 from vo.adql.plan import (
     AmongRows,
     AmongValues,
@@ -57,34 +57,6 @@ def has_aggregate(expression: Expression) -> bool:
     if isinstance(expression, Apply) and expression.aggregate:
         return True
     return any(has_aggregate(part) for part in expression.parts)
-
-
-def to_timestamp(value: str) -> str | None:
-    """A DALI timestamp (1.1, section 3.3.3) as PostgreSQL reads it, None when the text is none."""
-    match = re.fullmatch(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)\d*Z?)?", value.strip())
-    if match is None:
-        return None
-    written = f"{match[1]} {match[2] or '00:00:00'}"
-    try:
-        dt.datetime.fromisoformat(written.split(".", maxsplit=1)[0])
-    except ValueError:
-        return None
-    return written
-
-
-def convert(expression: Expression, target: Type) -> Expression:
-    """The value as another type; constants are converted at once."""
-    if expression.type is target:
-        return expression
-    if isinstance(expression, Constant):
-        value = expression.value
-        if value is None:
-            return Constant(target, None)
-        if target in (Type.DOUBLE, Type.REAL) and isinstance(value, int | float):
-            return Constant(target, float(value))
-    if isinstance(expression, Minus) and isinstance(expression.operand, Constant) and target is Type.DOUBLE:
-        return Minus(convert(expression.operand, target))
-    return Convert(target, expression)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +139,7 @@ class Binder:
             type_ = Type.TEXT if operator == "||" else _numeric(type_, right.type)
             done.append((operator, right))
             before = operand
-        return Operators(
-            type_, _typed(first, type_), tuple((operator, _typed(right, type_)) for operator, right in done)
-        )
+        return Operators(type_, typed(first, type_), tuple((operator, typed(right, type_)) for operator, right in done))
 
     def _call(self, node: tree.Call) -> Expression:
         overloads = FUNCTIONS.get(node.name.upper())
@@ -183,8 +153,8 @@ class Binder:
         if overloads[0].has_frame and arguments and arguments[0].type in (Type.TEXT, Type.NULL):
             self._check_frame(nodes[0], arguments[0])
             arguments, nodes = arguments[1:], nodes[1:]
-        function, converted = _choose(node, overloads, arguments, nodes)
-        expression = _apply(function, converted, node, nodes)
+        function, converted = choose(node, overloads, arguments, nodes)
+        expression = apply(function, converted, node, nodes)
         if function.aggregate:
             self._check_level(node.at, expression)
         return expression
@@ -204,7 +174,7 @@ class Binder:
                 raise Problem(node.at, f"{node.name}(*) has no meaning; * is for COUNT")
             return Apply("COUNT", Type.BIGINT, "count(*)", (), aggregate=True)
         argument = replace(self, aggregates=False, clause="an aggregate").value(node.argument)
-        expression = _aggregate(node, argument)
+        expression = make_aggregate(node, argument)
         self._check_level(node.at, expression)
         return expression
 
@@ -227,7 +197,7 @@ class Binder:
         if node.length is not None and not 1 <= node.length <= _LONGEST_TEXT:
             raise Problem(node.at, f"the length of a text runs from 1 to {_LONGEST_TEXT}")
         if isinstance(operand, Constant) and isinstance(operand.value, str) and target is Type.TIMESTAMP:
-            return _timestamp(node.operand.at, operand.value)
+            return timestamp(node.operand.at, operand.value)
         if operand.type is not Type.NULL and not (operand.type in PLAIN and target in _CASTABLE[operand.type]):
             raise Problem(node.at, f"values of type {operand.type} cannot be cast to {node.type}")
         length = 1 if node.type == "CHAR" and node.length is None else node.length
@@ -364,11 +334,6 @@ def _numeric(left: Type, right: Type) -> Type:
     return left if right is Type.NULL else numeric_result(left, right)
 
 
-def _typed(expression: Expression, type_: Type) -> Expression:
-    """A bare NULL takes the type of what surrounds it."""
-    return Constant(type_, None) if expression.type is Type.NULL else expression
-
-
 def _bad_operand(operator: str, left: Type, right: Type) -> str:
     if operator == "||":
         return f"|| joins texts, not {left} and {right}; use CAST(.. AS VARCHAR)"
@@ -381,20 +346,13 @@ def _only_output(at: int, plan: QueryPlan) -> Expression:
     return Constant(plan.outputs[0].type, None)
 
 
-def _timestamp(at: int, text: str) -> Constant:
-    value = to_timestamp(text)
-    if value is None:
-        raise Problem(at, f"{text!r} is no timestamp; write 'YYYY-MM-DDThh:mm:ss'")
-    return Constant(Type.TIMESTAMP, value)
-
-
 def _fit(
     left: tree.Node, left_value: Expression, right: tree.Node, right_value: Expression
 ) -> tuple[Expression, Expression]:
     """Two values of a comparison with types that PostgreSQL compares as ADQL means it."""
     a, b = left_value, right_value
     if a.type is Type.NULL or b.type is Type.NULL:
-        return _typed(a, b.type if b.type is not Type.NULL else Type.TEXT), _typed(
+        return typed(a, b.type if b.type is not Type.NULL else Type.TEXT), typed(
             b, a.type if a.type is not Type.NULL else Type.TEXT
         )
     if a.type is b.type or (a.type in NUMBERS and b.type in NUMBERS):
@@ -427,140 +385,6 @@ def _literal_as(at: int, literal: Expression, target: Type) -> Constant | None:
     if not isinstance(literal, Constant):
         return None
     if target is Type.TIMESTAMP:
-        return _timestamp(at, literal.value) if isinstance(literal.value, str) else None
+        return timestamp(at, literal.value) if isinstance(literal.value, str) else None
     truth = _TRUTHS.get(str(literal.value).strip().lower())
     return None if truth is None else Constant(Type.BOOLEAN, truth)
-
-
-def _aggregate(node: tree.AggregateCall, argument: Expression) -> Expression:
-    distinct = "DISTINCT " if node.distinct else ""
-    kind = argument.type
-    if node.name == "COUNT":
-        if node.distinct and kind not in PLAIN:
-            raise Problem(node.at, f"values of type {kind} cannot be told apart; count another column")
-        return Apply("COUNT", Type.BIGINT, f"count({distinct}{{0}})", (argument,), aggregate=True)
-    if node.name in ("MIN", "MAX"):
-        if kind not in PLAIN or kind is Type.BOOLEAN:
-            raise Problem(node.at, f"{node.name} needs a number, a text or a timestamp, this is of type {kind}")
-        value = _typed(argument, Type.TEXT)
-        return Apply(node.name, value.type, f"{node.name.lower()}({distinct}{{0}})", (value,), aggregate=True)
-    if kind not in NUMBERS and kind is not Type.NULL:
-        raise Problem(node.at, f"{node.name} needs a number, this is of type {kind}")
-    if node.name == "SUM" and kind in INTEGERS:
-        cast = "::int8" if kind is Type.BIGINT else ""
-        return Apply("SUM", Type.BIGINT, f"sum({distinct}{{0}}){cast}", (argument,), aggregate=True)
-    value = convert(argument, Type.DOUBLE)
-    return Apply(node.name, Type.DOUBLE, f"{node.name.lower()}({distinct}{{0}})", (value,), aggregate=True)
-
-
-def _accepts(parameter: Parameter, argument: Expression) -> bool:
-    if argument.type is Type.NULL or argument.type in parameter.takes:
-        return True
-    return (
-        Type.TIMESTAMP in parameter.takes
-        and isinstance(argument, Constant)
-        and isinstance(argument.value, str)
-        and Type.TEXT not in parameter.takes
-    )
-
-
-def _parameters(function: Function, count: int) -> tuple[Parameter, ...] | None:
-    """The parameters for so many arguments, None when the number does not fit."""
-    size = len(function.parameters)
-    if not function.repeats:
-        return function.parameters if size == count else None
-    times, rest = divmod(count, size)
-    return function.parameters * times if rest == 0 and times >= function.repeats else None
-
-
-def _choose(
-    node: tree.Call, overloads: Sequence[Function], arguments: list[Expression], nodes: list[tree.Node]
-) -> tuple[Function, tuple[Expression, ...]]:
-    """The first way to call the function that takes these arguments, with the arguments converted for it."""
-    worst: tuple[int, Problem] | None = None
-    for function in overloads:
-        size = len(function.parameters)
-        wrong = [i for i, a in enumerate(arguments) if not size or not _accepts(function.parameters[i % size], a)]
-        fits = _fits(function, len(arguments))
-        if fits and not wrong:
-            parameters = function.parameters * (len(arguments) // size) if size else ()
-            pairs = zip(parameters, arguments, nodes, strict=True)
-            return function, tuple(_convert_argument(*pair) for pair in pairs)
-        # the overload that accepts most of the arguments is the one that was meant
-        accepted = wrong[0] if wrong else len(arguments)
-        if worst is None or accepted > worst[0] or (accepted == worst[0] and fits):
-            problem = _counting(node, overloads, len(arguments))
-            if fits:
-                problem = _mistyped(node, function, wrong[0], arguments[wrong[0]], nodes[wrong[0]])
-            worst = (accepted, problem)
-    raise worst[1] if worst is not None else Problem(node.at, f"{node.name} cannot be called")
-
-
-def _fits(function: Function, count: int) -> bool:
-    """Whether a function takes so many arguments."""
-    size = len(function.parameters)
-    if not function.repeats:
-        return size == count
-    # all parameters again and again
-    return count % size == 0 and count >= size * function.repeats
-
-
-def _mistyped(node: tree.Call, function: Function, index: int, argument: Expression, at: tree.Node) -> Problem:
-    wanted = described(function.parameters[index % len(function.parameters)].takes)
-    return Problem(at.at, f"argument {index + 1} of {node.name} is of type {argument.type}; it takes {wanted}")
-
-
-def _counting(node: tree.Call, overloads: Sequence[Function], count: int) -> Problem:
-    known = sorted({len(f.parameters) * (f.repeats or 1) for f in overloads})
-    wanted = " or ".join(map(str, known))
-    if any(function.repeats for function in overloads):
-        pairs = " numbers in pairs, or as many points" if overloads[0].repeats > 1 else ""
-        wanted = f"{known[-1]} or more{pairs}"
-    return Problem(node.at, f"{node.name} takes {wanted} argument{'' if wanted == '1' else 's'}, not {count}")
-
-
-def _convert_argument(parameter: Parameter, argument: Expression, node: tree.Node) -> Expression:
-    target = parameter.becomes
-    if argument.type is Type.NULL and Type.NULL in parameter.takes and target is None:
-        return argument
-    if argument.type is Type.NULL:
-        return Constant(target or min(parameter.takes, key=lambda type_: type_.name), None)
-    if target is Type.TIMESTAMP and isinstance(argument, Constant) and isinstance(argument.value, str):
-        return argument if argument.type is target else _timestamp(node.at, argument.value)
-    return argument if target is None else convert(argument, target)
-
-
-_TAKING_WIDE_CIRCLES = ("CONTAINS", "INTERSECTS")
-
-
-def check_drawable(expression: Expression, at: int) -> None:
-    """Refuse a circle that pgSphere cannot hold where it is not just asked about."""
-    if is_wide(expression):
-        raise Problem(
-            at, f"a circle of more than {WIDEST_CIRCLE:g} degrees can only be an argument of CONTAINS or INTERSECTS"
-        )
-
-
-def _apply(
-    function: Function, arguments: tuple[Expression, ...], node: tree.Call, nodes: list[tree.Node]
-) -> Expression:
-    if function.name not in _TAKING_WIDE_CIRCLES:
-        for argument, argument_node in zip(arguments, nodes, strict=True):
-            check_drawable(argument, argument_node.at)
-    if function.build is not None:
-        try:
-            return function.build(arguments)
-        except BadArgument as fault:
-            at = node.at if fault.index is None else nodes[fault.index].at
-            raise Problem(at, fault.text) from None
-    name = function.name.upper()
-    if function.is_test:
-        return Truth(Apply(name, Type.CONDITION, function.template, arguments))
-    result = function.result
-    if result is Result.FIRST:
-        type_ = arguments[0].type
-    elif isinstance(result, Result):
-        type_ = numeric_result(arguments[0].type, arguments[1].type)
-    else:
-        type_ = result
-    return Apply(name, type_, function.template, arguments, aggregate=function.aggregate, volatile=function.volatile)

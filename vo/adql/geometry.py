@@ -43,7 +43,7 @@ SOUTH, NORTH = -90.0, 90.0
 HALF_TURN = 180.0
 
 #: Polygons with more vertices than this are checked by the database alone.
-_CHECKED_VERTICES = 300
+_CHECKED_VERTICES = 100
 
 
 class BadArgument(Exception):

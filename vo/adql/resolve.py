@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from vo.adql import tree
-from vo.adql.expressions import Binder, check_drawable, has_aggregate
+from vo.adql.calls import check_drawable
+from vo.adql.expressions import Binder, has_aggregate
 from vo.adql.grouping import check_grouped
 from vo.adql.kinds import PLAIN, SHAPES, Type, common_type
 from vo.adql.naming import Names, field_of, proposed_name

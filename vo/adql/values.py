@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from vo.adql import spherical
-from vo.adql.expressions import convert
+from vo.adql.convert import convert
 from vo.adql.geometry import number
 from vo.adql.kinds import INTEGERS, Type
 from vo.adql.plan import (

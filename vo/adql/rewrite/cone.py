@@ -16,6 +16,7 @@ from vo.adql.plan import (
     Point,
     SelectPlan,
     Spherical,
+    Within,
     map_conditions,
 )
 
@@ -44,6 +45,9 @@ def _terms(condition: Expression) -> Iterator[Expression]:
             yield from _cone(p, q, radius)
             yield condition
         case Compare(">" | ">=", radius, Apply("DISTANCE", _, _, (p, q))):
+            yield from _cone(p, q, radius)
+            yield condition
+        case Within(Apply("DISTANCE", _, _, (p, q)), _, radius):
             yield from _cone(p, q, radius)
             yield condition
         case Spherical("<@", p, Circle(q, radius)) if _indexed(q) and not _indexed(p) and number(radius) is not None:
