@@ -57,7 +57,7 @@ def test_every_setting_has_a_description():
 @pytest.mark.parametrize("name", ["README.md", *(f"docs/{path.name}" for path in sorted(DOCS.glob("*.md")))])
 def test_documents_name_only_settings_that_exist(name):
     known = {f"VO_{field.upper()}" for field in Settings.model_fields}
-    for path in sorted((ROOT / "tests").glob("*.py")):
+    for path in sorted((ROOT / "tests").rglob("*.py")):
         known |= set(re.findall(r"\bVO_TEST_[A-Z]+\b", path.read_text(encoding="utf-8")))
     assert set(re.findall(r"\bVO_[A-Z_]+\b", read(name))) <= known
 
