@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 import uvicorn
 from starlette.applications import Starlette
@@ -13,8 +14,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
-from starlette.routing import BaseRoute
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import vo
@@ -31,7 +34,7 @@ import vo.vosi.routes
 import vo.web.routes
 from vo.context import Context
 from vo.dali.faults import SODA_STYLE, TEXT_STYLE, FaultStyle, dali_style, tap_style
-from vo.dali.routes import fault_handler
+from vo.dali.routes import base_url, fault_handler
 from vo.db.connect import Database, open_database
 from vo.db.migrate import initialised_collections
 from vo.errors import Fault, OperatorFault
@@ -75,7 +78,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Starlett
             await run_in_threadpool(stack.close)
 
     handle = fault_handler(lambda request: _style_of(request, settings))
-    return Starlette(
+    app = Starlette(
         lifespan=lifespan,
         middleware=[
             Middleware(_ServerHeader),
@@ -86,9 +89,14 @@ def create_app(settings: Settings, database: Database | None = None) -> Starlett
                 allow_headers=["*"],
                 expose_headers=["*"],
             ),
+            # starlette's own stands outside of these two, where its answer would get neither of their headers.
+            Middleware(ServerErrorMiddleware, handler=handle),
         ],
-        exception_handlers={Fault: handle, HTTPException: handle, Exception: handle},
+        exception_handlers={Fault: handle, HTTPException: handle},
     )
+    # starlette would redirect to the address that a proxy asked, not to the one that clients reach.
+    app.router.redirect_slashes = False
+    return app
 
 
 def make_context(settings: Settings, database: Database) -> Context:
@@ -154,7 +162,19 @@ def _routes(context: Context) -> list[BaseRoute]:
         *vo.products.routes.routes(context),
         *vo.vosi.routes.routes(context, services),
         *vo.web.routes.routes(context),
+        _slash_route(settings),
     ]
+
+
+def _slash_route(settings: Settings) -> Route:
+    """Whatever else ends in a slash is asked for again without it: people write ``/tap/``."""
+
+    def redirect(request: Request) -> Response:
+        query = f"?{request.url.query}" if request.url.query else ""
+        path = quote(request.path_params["path"].rstrip("/"))
+        return RedirectResponse(f"{base_url(request, settings)}/{path}{query}", status_code=307)
+
+    return Route("/{path:path}/", redirect, methods=["GET", "POST"])
 
 
 def _style_of(request: Request, settings: Settings) -> FaultStyle:

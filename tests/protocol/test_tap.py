@@ -14,6 +14,9 @@ import pytest
 from astropy.io import votable
 from astropy.io.votable import dataorigin
 from serving import running
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from vo.app import create_app
 
@@ -311,6 +314,9 @@ def test_forwarded_prefix_is_believed_only_when_told(server):
     with running(told, server.database) as behind:
         shown = behind.client.get("/tap/capabilities", headers=headers).text
         assert ">https://plates.example/vault/tap</accessURL>" in shown
+        moved = behind.client.get("/tap/?a=%C3%A9", headers=headers)
+        assert moved.status_code == 307
+        assert moved.headers["location"] == "https://plates.example/vault/tap?a=%C3%A9"
     assert f">{server.url}/tap</accessURL>" in server.client.get("/tap/capabilities", headers=headers).text
 
 
@@ -333,5 +339,35 @@ def test_mounted_below_a_root_path_everything_keeps_its_prefix(server):
             assert f'href="{base}/static/vo.css"' in (await client.get("/")).text
             assert (await client.get("/static/vo.css")).status_code == 200
             assert (await client.get("/nothing")).headers["content-type"].startswith("text/html")
+            assert (await client.get("/tap/")).headers["location"] == f"{base}/tap"
 
     anyio.run(check)
+
+
+def test_a_slash_at_the_end_is_asked_for_again_without_it(server):
+    moved = server.client.post("/tap/sync/", data={"QUERY": ROWS})
+    assert (moved.status_code, moved.headers["location"]) == (307, f"{server.url}/tap/sync")
+    odd = server.client.get(f"{server.url}//elsewhere.example/%22x/")
+    assert odd.headers["location"] == f"{server.url}//elsewhere.example/%22x"
+    assert server.get("/").status_code == 200
+
+
+def test_what_nobody_foresaw_is_a_fault_that_every_client_can_read(server):
+    """Pages of other servers (Aladin Lite) see no answer at all that has no CORS header, and so no reason."""
+
+    def fail(_request: Request) -> Response:
+        raise ZeroDivisionError("a secret of the code")
+
+    app = create_app(server.settings, server.database)
+    app.router.routes.insert(0, Route("/tap/broken", fail))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, base_url="http://plates.example") as client:
+            return await client.get("/tap/broken", headers={"Origin": "https://elsewhere.example"})
+
+    response = anyio.run(ask)
+    assert "incident" in fault(response, 500)
+    assert "secret" not in response.text
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert response.headers["server"].startswith("vo-plates/")
