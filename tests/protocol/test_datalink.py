@@ -186,7 +186,7 @@ def test_a_document_of_many_begins_with_a_descriptor_that_takes_each_rows_id(ser
     assert documents.params(first)["ID"].get("ref") == "ID"
 
 
-def test_one_statement_finds_all_plates_of_a_batch(server, did, monkeypatch):
+def test_all_plates_of_a_batch_are_looked_up_at_once(server, did, monkeypatch):
     import vo.datalink.answer as module
 
     asked = []

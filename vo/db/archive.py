@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from psycopg import Connection
@@ -18,32 +18,23 @@ from vo.db.records import KEYS, Exposure, Plate, PlateBundle, Product, Record, S
 _R = TypeVar("_R", Plate, Scan, Exposure, Solution, Product)
 
 #: Plates read at a time: few statements, little memory.
-_CHUNK = 500
+_CHUNK = 2500
 
-_BUNDLE = """
-    to_json(p),
-    (SELECT json_agg(to_json(x) ORDER BY scan_id) FROM archive.scan x
-     WHERE x.collection = p.collection AND x.plate_id = p.plate_id),
-    (SELECT json_agg(to_json(x) ORDER BY exposure_number NULLS LAST, exposure_id) FROM archive.exposure x
-     WHERE x.collection = p.collection AND x.plate_id = p.plate_id),
-    (SELECT json_agg(to_json(x) ORDER BY scan_id, solution_id, version) FROM archive.solution x
-     WHERE x.collection = p.collection AND x.plate_id = p.plate_id),
-    (SELECT json_agg(to_json(x) ORDER BY product_id) FROM archive.product x
-     WHERE x.collection = p.collection AND x.plate_id = p.plate_id)
-"""
+_KEYS = "unnest(%s::text[], %s::text[]) AS k (collection, plate_id)"
 
-_BY_KEY = f"""
-SELECT {_BUNDLE}
-FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS k (collection, plate_id, place)
-JOIN archive.plate p USING (collection, plate_id)
-ORDER BY k.place
-"""
+#: What belongs to a plate, in the order in which a bundle has it.
+_ORDER: dict[type[Record], str] = {
+    Plate: "plate_id",
+    Scan: "scan_id",
+    Exposure: "exposure_number NULLS LAST, exposure_id",
+    Solution: "scan_id, solution_id, version",
+    Product: "product_id",
+}
 
-_BY_DID = f"""
-SELECT k.did, e.exposure_id, {_BUNDLE}
+_BY_DID = """
+SELECT k.did, e.collection, e.plate_id, e.exposure_id
 FROM (SELECT DISTINCT did FROM unnest(%s::text[]) AS d (did)) AS k
 JOIN archive.exposure e ON lower(e.publisher_did) = lower(k.did)
-JOIN archive.plate p ON p.collection = e.collection AND p.plate_id = e.plate_id
 """
 
 
@@ -71,54 +62,63 @@ def field_names(kind: type[Record]) -> tuple[str, ...]:
 def read_bundles(connection: Connection[TupleRow], keys: Sequence[tuple[str, str]]) -> Iterator[PlateBundle]:
     """Yield the plates of these (collection, plate_id) with all that belongs to them, in the order of the keys.
 
-    A plate that does not exist is left out.
+    A plate that does not exist is left out. One SQL statement for each kind of record: what changes between two of them
+    is seen where the connection's transactions do not keep to one snapshot (those of ``Database.read`` do).
     """
     for start in range(0, len(keys), _CHUNK):
         chunk = keys[start : start + _CHUNK]
-        rows = connection.execute(_BY_KEY, ([one[0] for one in chunk], [one[1] for one in chunk])).fetchall()
-        for row in rows:
-            yield _bundle(row)
+        plates = {key: plate for key, (plate,) in _read(connection, Plate, chunk).items()}
+        scans, exposures = _read(connection, Scan, chunk), _read(connection, Exposure, chunk)
+        solutions, products = _read(connection, Solution, chunk), _read(connection, Product, chunk)
+        for key in chunk:
+            if key in plates:
+                yield PlateBundle(
+                    plate=plates[key],
+                    scans=tuple(scans[key]),
+                    exposures=tuple(exposures[key]),
+                    solutions=tuple(solutions[key]),
+                    products=tuple(products[key]),
+                )
 
 
 def find_plates(connection: Connection[TupleRow], dids: Sequence[str]) -> dict[str, tuple[PlateBundle, Exposure]]:
     """Find the exposure of each publisher DID, with its plate; a DID that nobody has is left out.
 
     The result's keys are the DIDs as given; letter case makes no difference (IVOA Identifiers 2.0, section 2.1).
-    One SQL statement whatever the number of DIDs.
+    The number of SQL statements does not grow with the number of DIDs, up to some thousand plates.
     """
+    places = connection.execute(_BY_DID, (list(dids),)).fetchall()
+    keys = list(dict.fromkeys((collection, plate_id) for _, collection, plate_id, _ in places))
+    bundles = {(one.plate.collection, one.plate.plate_id): one for one in read_bundles(connection, keys)}
     found: dict[str, tuple[PlateBundle, Exposure]] = {}
-    bundles: dict[tuple[str, str], PlateBundle] = {}
-    for did, exposure_id, *row in connection.execute(_BY_DID, (list(dids),)):
-        key = (row[0]["collection"], row[0]["plate_id"])
-        bundle = bundles.get(key) or bundles.setdefault(key, _bundle(row))
-        exposure = next(one for one in bundle.exposures if one.exposure_id == exposure_id)
-        found[did] = (bundle, exposure)
+    for did, collection, plate_id, exposure_id in places:
+        bundle = bundles[collection, plate_id]
+        found[did] = bundle, next(one for one in bundle.exposures if one.exposure_id == exposure_id)
     return found
 
 
-def _bundle(row: Sequence[Any]) -> PlateBundle:
-    plate, scans, exposures, solutions, products = row
-    return PlateBundle(
-        plate=_record(Plate, plate),
-        scans=tuple(_record(Scan, one) for one in scans or ()),
-        exposures=tuple(_record(Exposure, one) for one in exposures or ()),
-        solutions=tuple(_record(Solution, one) for one in solutions or ()),
-        products=tuple(_record(Product, one) for one in products or ()),
+def _read(
+    connection: Connection[TupleRow], kind: type[_R], keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], list[_R]]:
+    """The records of one kind by the plate they belong to."""
+    columns = ", ".join(f"x.{name}" for name in field_names(kind))
+    rows = connection.execute(
+        f"SELECT {columns} FROM archive.{KEYS[kind][0]} x "
+        f"JOIN (SELECT DISTINCT collection, plate_id FROM {_KEYS}) AS asked USING (collection, plate_id) "
+        f"ORDER BY {_ORDER[kind]}",
+        ([collection for collection, _ in keys], [plate_id for _, plate_id in keys]),
     )
-
-
-def _record(kind: type[_R], values: dict[str, Any]) -> _R:
-    shape = _SHAPES[kind]
-    for name in shape.times:
-        if values[name] is not None:
-            values[name] = dt.datetime.fromisoformat(values[name])
-    return kind(*shape.from_json(values))
+    found: dict[tuple[str, str], list[_R]] = defaultdict(list)
+    for row in rows:
+        record = kind(*row)
+        found[record.collection, record.plate_id].append(record)
+    return found
 
 
 def _row(record: Record) -> tuple[Any, ...]:
-    shape = _SHAPES[type(record)]
-    row: tuple[Any, ...] = shape.from_record(record)
-    return tuple(map(_as_utc, row)) if shape.times else row
+    take, has_times = _TAKEN_APART[type(record)]
+    row: tuple[Any, ...] = take(record)
+    return tuple(map(_as_utc, row)) if has_times else row
 
 
 def _as_utc(value: Any) -> Any:
@@ -127,19 +127,11 @@ def _as_utc(value: Any) -> Any:
     return value
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Shape:
-    """How a kind of record is taken apart and put together; ``times`` are the fields that JSON carries as text."""
-
-    from_record: Callable[[Any], Any]
-    from_json: Callable[[Any], Any]
-    times: tuple[str, ...]
-
-
-def _shape(kind: type[Record]) -> _Shape:
-    names = field_names(kind)
-    times = tuple(field.name for field in dataclasses.fields(kind) if "datetime" in str(field.type))
-    return _Shape(attrgetter(*names), itemgetter(*names), times)
-
-
-_SHAPES: dict[type[Record], _Shape] = {kind: _shape(kind) for kind in KEYS}
+#: How a kind of record is taken apart, and whether it has times.
+_TAKEN_APART: dict[type[Record], tuple[Callable[[Any], Any], bool]] = {
+    kind: (
+        attrgetter(*field_names(kind)),
+        any("datetime" in str(field.type) for field in dataclasses.fields(kind)),
+    )
+    for kind in KEYS
+}

@@ -84,7 +84,10 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection[TupleRow]]:
-        """Borrow a connection of :attr:`service`; a server that is away or busy is a TransientFault."""
+        """Borrow a connection of :attr:`service`, which sees one snapshot while it is borrowed.
+
+        A server that is away or busy is a TransientFault.
+        """
         with _faults(), self.service.connection() as connection:
             yield connection
 
@@ -150,6 +153,8 @@ def external(settings: Settings) -> Database:
 def _configure_service(connection: Connection[TupleRow]) -> None:
     connection.execute(f"SET ROLE {SERVICE}")
     connection.execute("SET default_transaction_read_only = on")
+    # What is read in several statements fits together, also while an ingest commits.
+    connection.execute("SET default_transaction_isolation = 'repeatable read'")
     connection.commit()
 
 

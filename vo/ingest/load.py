@@ -209,9 +209,10 @@ def _load(
         work.flush()
         if not work.centres and report.used:
             raise OperatorFault(f"{report.source} gave no plate")
-        derived, removed = _derive(work, settings, report, progress)
+        # Before they are read back, so that PostgreSQL knows how large they have become.
         for table in ("archive.plate", "archive.scan", "archive.exposure", "archive.solution", "archive.product"):
             connection.execute(f"ANALYZE {table}")
+        derived, removed = _derive(work, settings, report, progress)
         connection.execute(f'ANALYZE "{collection.name}".plates')
         connection.execute("ANALYZE ivoa.obscore")
         counts = work.archive.get("exposure", Counts())

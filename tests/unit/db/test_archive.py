@@ -101,13 +101,30 @@ def test_publisher_dids_are_found_whatever_their_case(own):
     assert found["ivo://x/Demo?b/7/1"][0].plate.plate_id == "b7"
 
 
-def test_a_thousand_dids_are_one_statement(own, monkeypatch):
+def test_a_thousand_dids_need_no_more_statements_than_one(own, monkeypatch):
     statements = []
     with own.read() as connection:
         execute = connection.execute
         monkeypatch.setattr(connection, "execute", lambda *args: (statements.append(args), execute(*args))[1])
+        assert len(find_plates(connection, ["ivo://x/demo?b/0/1"])) == 1
+        for_one = len(statements)
         assert len(find_plates(connection, [f"ivo://x/demo?b/{n}/1" for n in range(1000)])) == 1000
-    assert len(statements) == 1
+    assert for_one <= 6
+    assert len(statements) == 2 * for_one
+
+
+def test_what_is_read_in_several_statements_is_one_snapshot(fresh_database):
+    database = fresh_database()
+    with database.owner() as connection:
+        merge_records(connection, [Plate("demo", "a1")])
+    with database.read() as reading:
+        (before,) = read_bundles(reading, [("demo", "a1")])
+        with database.owner() as connection:
+            merge_records(connection, [SCAN, *EXPOSURES])
+        assert list(read_bundles(reading, [("demo", "a1")])) == [before]
+    with database.read() as reading:
+        (after,) = read_bundles(reading, [("demo", "a1")])
+    assert (after.scans, after.exposures) == ((SCAN,), EXPOSURES)
 
 
 def test_no_did_is_no_error(own):
