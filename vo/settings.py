@@ -56,6 +56,12 @@ class Settings(BaseSettings):
     query_wait_seconds: float = Field(
         5.0, ge=0, description="longest a query waits for one of these to end, in seconds; then the answer is 503"
     )
+    stall_seconds: float = Field(
+        60.0,
+        gt=0,
+        description="longest a client may need to take one block (about 1 MB) of an answer, in seconds; "
+        "then the answer is broken off",
+    )
     query_length: int = Field(200_000, ge=100, description="longest ADQL text, in characters")
     query_terms: int = Field(50_000, ge=100, description="most terms in one ADQL query")
     query_depth: int = Field(100, ge=10, description="deepest nesting in one ADQL query")

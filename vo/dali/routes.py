@@ -146,6 +146,7 @@ def stream(
     media_type: str,
     on_close: Callable[[], None],
     *,
+    patience: float,
     on_gone: Callable[[], None] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
@@ -154,8 +155,10 @@ def stream(
     Nothing is sent before the first block is there, so a Fault until then becomes a proper fault document. ``on_close``
     is called once in any case, when nothing runs ``iterator`` any more. ``on_gone`` is called as soon as the client
     goes away, while another thread may be within ``iterator``: it has to make that end soon (a query is cancelled).
+    A client that has not taken a block after ``patience`` seconds is given up, too: a few that sleep would keep all
+    connections of the database, whose own time limit does not end a query that nobody reads.
     """
-    return _Stream(iterator, media_type, on_close, on_gone, headers or {})
+    return _Stream(iterator, media_type, on_close, on_gone, patience, headers or {})
 
 
 class _Stream(StreamingResponse):
@@ -165,6 +168,7 @@ class _Stream(StreamingResponse):
         media_type: str,
         on_close: Callable[[], None],
         on_gone: Callable[[], None] | None,
+        patience: float,
         headers: Mapping[str, str],
     ) -> None:
         # As a header the media type stays as it is; starlette would add a charset to text (DALI-05).
@@ -172,6 +176,7 @@ class _Stream(StreamingResponse):
         self._iterator = iterator
         self._on_close = on_close
         self._on_gone = on_gone
+        self._patience = patience
         self._is_gone = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -202,11 +207,14 @@ class _Stream(StreamingResponse):
         await self._start(send)
         try:
             while block is not None:
-                await send({"type": "http.response.body", "body": block, "more_body": True})
+                with anyio.fail_after(self._patience):
+                    await send({"type": "http.response.body", "body": block, "more_body": True})
                 block = await run_in_threadpool(next, self._iterator, None)
         except Fault as fault:
             # The status is gone and this format has no place for a fault: the client has to see a broken answer.
             raise RuntimeError(f"answer broken off: {fault.text}") from fault
+        except TimeoutError as error:
+            raise RuntimeError(f"answer broken off: its client did not take a block in {self._patience:g} s") from error
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _watch(self, receive: Receive, scope: anyio.CancelScope) -> None:

@@ -20,6 +20,7 @@ def routes(context: Context) -> list[Route]:
         base = base_url(request, context.settings)
         asked = request_url(request, context.settings)
         found = await run_in_threadpool(answer, context, parameters, base, asked)
-        return stream(found.chunks, found.media_type, found.close, on_gone=found.cancel)
+        patience = context.settings.stall_seconds
+        return stream(found.chunks, found.media_type, found.close, patience=patience, on_gone=found.cancel)
 
     return [Route("/sia2/query", query, methods=["GET", "POST"])]

@@ -26,6 +26,7 @@ def routes(context: Context) -> list[Route]:
             "Content-Disposition": f'attachment; filename="{found.filename}"',
             "Content-Length": str(found.size),
         }
-        return stream(found.chunks, found.media_type, lambda: None, headers=headers)
+        patience = context.settings.stall_seconds
+        return stream(found.chunks, found.media_type, lambda: None, patience=patience, headers=headers)
 
     return [Route("/soda/sync", sync, methods=["GET", "POST"])]

@@ -21,7 +21,8 @@ def routes(context: Context) -> list[Route]:
         base = base_url(request, context.settings)
         asked = request_url(request, context.settings)
         found = await run_in_threadpool(sync.answer, context, parameters, base, asked)
-        return stream(found.chunks, found.media_type, found.close, on_gone=found.cancel)
+        patience = context.settings.stall_seconds
+        return stream(found.chunks, found.media_type, found.close, patience=patience, on_gone=found.cancel)
 
     def show_base(request: Request) -> Response:
         return RedirectResponse(f"{base_url(request, context.settings)}/#services", status_code=303)

@@ -281,9 +281,9 @@ class Source:
         self.closed += 1
         self.done.release()
 
-    def route(self):
+    def route(self, patience=60):
         def endpoint(_request):
-            return routes.stream(self.blocks(), "text/csv", self.close, on_gone=self.gone.set)
+            return routes.stream(self.blocks(), "text/csv", self.close, patience=patience, on_gone=self.gone.set)
 
         return Route("/stream", endpoint)
 
@@ -338,5 +338,14 @@ def test_a_client_that_stops_reading_and_leaves_ends_the_work():
         with socket.create_connection(address) as connection:
             connection.sendall(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
             connection.recv(1000)
+        assert source.done.acquire(timeout=10)
+    assert source.closed == 1
+
+
+def test_a_client_that_stops_reading_and_stays_ends_the_work_after_a_while():
+    source = Source(*[b"x" * (1 << 20)] * 200)
+    with served(app(source.route(patience=0.5))) as address, socket.create_connection(address) as connection:
+        connection.sendall(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.recv(1000)
         assert source.done.acquire(timeout=10)
     assert source.closed == 1
