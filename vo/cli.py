@@ -1,6 +1,9 @@
 """The command ``vo``: thin, it calls the packages and shows what they say.
 
 A fault is one line on standard error and status 1; anything else that goes wrong is a bug and shows its traceback.
+
+Each command imports what it alone needs when it runs (pyproject.toml allows it here): ``vo --help`` answers at once,
+and ``vo ingest`` does without the web server.
 """
 
 from __future__ import annotations
@@ -14,28 +17,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.table import Table
 
 import vo
-from vo.adql import compile_query
-from vo.app import make_context, make_server
-from vo.db.connect import Database, open_database
-from vo.db.migrate import initialise, initialised_collections
-from vo.demo import load_demo
 from vo.errors import Fault, OperatorFault
-from vo.ingest.load import ingest
-from vo.ingest.series import load_series
-from vo.ingest.show import progress_bar, summary_table
-from vo.metadata.collection import Collection, load_collection
-from vo.metadata.felis import load_catalogue
-from vo.settings import Settings
+
+if TYPE_CHECKING:
+    from vo.db.connect import Database
+    from vo.metadata.collection import Collection
+    from vo.settings import Settings
 
 _OUT = Console(highlight=False)
 _ERR = Console(stderr=True, highlight=False)
@@ -93,6 +87,11 @@ def demo(port: _Port = None, data: _Data = None, host: _Host = None) -> None:
 
     Example: vo demo --port 8081 --data /tmp/vo-demo
     """
+    from vo.app import make_server
+    from vo.db.connect import open_database
+    from vo.demo import load_demo
+    from vo.ingest.show import progress_bar
+
     # Synthetic plates never go into an operator's own database.
     settings = _settings(port=port, data_dir=data, host=host).model_copy(update={"dsn": None, "query_dsn": None})
     with _stoppable(), contextlib.ExitStack() as stack:
@@ -121,6 +120,8 @@ def init(
 
     Example: vo init dasch poss1
     """
+    from vo.db.connect import open_database
+
     settings = _settings(data_dir=data)
     with _stoppable(), open_database(settings) as database:
         published = _publish(settings, database, tuple(collections or ()))
@@ -143,6 +144,9 @@ def ingest_sources(
 
     Example: vo ingest dasch exposures.ecsv
     """
+    from vo.db.connect import open_database
+    from vo.metadata.collection import load_collection
+
     settings = _settings(data_dir=data)
     known = load_collection(settings, collection)
     with _stoppable(), open_database(settings) as database:
@@ -160,6 +164,10 @@ def check(collection: Annotated[str, typer.Argument(help="The collection: a fold
 
     Example: vo check dasch
     """
+    from vo.ingest.series import load_series
+    from vo.metadata.collection import load_collection
+    from vo.metadata.felis import load_catalogue
+
     settings = _settings()
     known = load_collection(settings, collection)
     catalogue = load_catalogue(settings, (known,))
@@ -178,6 +186,9 @@ def serve(port: _Port = None, host: _Host = None, data: _Data = None) -> None:
 
     Example: vo serve --host 0.0.0.0 --port 8080
     """
+    from vo.app import make_context, make_server
+    from vo.db.connect import open_database
+
     settings = _settings(port=port, host=host, data_dir=data)
     with _stoppable(), contextlib.ExitStack() as stack:
         server, listener = make_server(settings)
@@ -203,6 +214,12 @@ def adql(
 
     Example: vo adql "SELECT TOP 5 plate_id, s_ra, s_dec FROM demo.plates" --explain
     """
+    from rich.table import Table
+
+    from vo.adql import compile_query
+    from vo.app import make_context
+    from vo.db.connect import open_database
+
     settings = _settings(data_dir=data)
     with _stoppable(), open_database(settings) as database:
         context = make_context(settings, database)
@@ -230,6 +247,11 @@ def adql(
 
 def _settings(**given: object) -> Settings:
     """Settings of the environment, then of the command line; what is wrong with them is an operator's fault."""
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    from vo.settings import Settings
+
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except SettingsError as error:
@@ -241,6 +263,10 @@ def _settings(**given: object) -> Settings:
 
 def _publish(settings: Settings, database: Database, names: tuple[str, ...]) -> tuple[Collection, ...]:
     """Bring the database up to date for what it has, what the settings ask for, and these collections."""
+    from vo.db.migrate import initialise, initialised_collections
+    from vo.metadata.collection import load_collection
+    from vo.metadata.felis import load_catalogue
+
     wanted = {*initialised_collections(database), *settings.collections, *names}
     collections = tuple(load_collection(settings, name) for name in sorted(wanted))
     initialise(database, load_catalogue(settings, collections))
@@ -311,6 +337,9 @@ def _escape(text: str) -> str:
 
 def _ingest_one(settings: Settings, database: Database, collection: Collection, source: Path) -> bool:
     """Ingest one source and show its summary; False when it failed."""
+    from vo.ingest.load import ingest
+    from vo.ingest.show import progress_bar, summary_table
+
     try:
         with progress_bar(source.name, _ERR) as progress:
             summary = ingest(database, settings, collection, source, progress=progress)

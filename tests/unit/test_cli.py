@@ -146,6 +146,32 @@ def test_every_command_has_an_example(command):
     assert f"Example: vo {command}" in done.stdout
 
 
+def loaded_by(*arguments, **more):
+    """The modules that a new process has when the command is done."""
+    script = "import sys\nfrom vo.cli import main\ntry:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(**more),
+    )
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("ingest", "--help")])
+def test_help_waits_for_nothing_heavy(arguments):
+    loaded = loaded_by(*arguments)
+    assert "vo.errors" in loaded
+    assert not loaded & {"numpy", "astropy", "sqlalchemy", "pyarrow", "psycopg", "starlette", "vo.app"}
+
+
+def test_ingest_does_without_the_web_server(data):
+    loaded = loaded_by("ingest", "samples", data / "demo" / "tpv" / "tpv.fits", "--data", data)
+    assert "vo.ingest.load" in loaded
+    assert not loaded & {"starlette", "uvicorn", "vo.app", "vo.context", "vo.adql"}
+
+
 # -- what is wrong is one line that says what to do
 
 
