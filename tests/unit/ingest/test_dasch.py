@@ -253,3 +253,4 @@ def test_products_are_known_but_not_held(read, ecsv, solved):
         ("dasch/i01234/i01234_01_01.fits", "fits", 1, None),
         ("dasch/i01234/i01234_01_16.fits", "fits_binned", 16, None),
     ]
+    assert {one.description for one in bundle.products} == {None}, "role and binning are said by Datalink"

@@ -396,7 +396,6 @@ def _products(scan: Scan) -> Iterator[Product]:
             "image/fits",
             scan_id=scan.scan_id,
             bin_factor=factor,
-            description="full scan" if factor == 1 else f"scan binned {factor} x {factor}",
         )
 
 

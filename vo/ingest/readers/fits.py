@@ -121,7 +121,6 @@ def _product(path: Path, info: ImageInfo, described: Described) -> Product:
         pixel_scale=info.solutions[0].pixel_scale if info.solutions else None,
         hdu=info.index,
         bin_factor=factor,
-        description=f"scan binned {factor} x {factor}" if binned else "full scan",
     )
 
 

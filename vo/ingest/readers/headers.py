@@ -95,7 +95,6 @@ def _bundle(entry: _Entry, line: int, source: Source) -> PlateBundle:
         width=width,
         height=height,
         pixel_scale=found.solutions[0].pixel_scale if found.solutions else None,
-        description="full scan",
     )
     made = bundle(Image(described, width, height, 1, found.solutions, product), source.find_plate(plate_id))
     for kind, reason in told.repairs:
