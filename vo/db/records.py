@@ -138,6 +138,9 @@ class Product:
 #: What a product is to its plate: full FITS, binned FITS, preview, thumbnail, photographs, logbook page.
 ROLES = ("fits", "fits_binned", "preview", "thumbnail", "plate_photo", "jacket_photo", "logbook")
 
+#: The roles of a file whose pixels can be measured and cut.
+IMAGE_ROLES = ("fits", "fits_binned")
+
 Record = Plate | Scan | Exposure | Solution | Product
 
 #: Table (in schema ``archive``) and primary key of each record type.
@@ -159,3 +162,31 @@ class PlateBundle:
     exposures: tuple[Exposure, ...] = ()
     solutions: tuple[Solution, ...] = ()
     products: tuple[Product, ...] = ()
+
+    def solution_of(self, exposure: Exposure) -> Solution | None:
+        """The exposure's own current solution on the scan that shows it best, None when it has none.
+
+        A solution of another scan does not fit the pixels of this one.
+        """
+        own = [
+            solution
+            for solution in self.solutions
+            if solution.is_current
+            and solution.exposure_id == exposure.exposure_id
+            and solution.scan_id == exposure.scan_id
+        ]
+        return min(own, key=lambda solution: solution.solution_id, default=None)
+
+    def images_of(self, exposure: Exposure, this: str) -> tuple[Product, ...]:
+        """The FITS files that show the exposure on its scan: those of the role ``this`` first, then the finest.
+
+        The first is what Datalink calls ``#this``. A file without exposure or scan is of all of the plate's.
+        """
+        own = [
+            product
+            for product in self.products
+            if product.role in IMAGE_ROLES
+            and product.exposure_id in (None, exposure.exposure_id)
+            and (exposure.scan_id is None or product.scan_id in (None, exposure.scan_id))
+        ]
+        return tuple(sorted(own, key=lambda one: (one.role != this, one.bin_factor, one.product_id)))

@@ -86,30 +86,7 @@ def rows(
     return Derived(tuple(plates), tuple(obscore), tuple(notes))
 
 
-# ------------------------------------------------------------------------------------------------- choices
-
-
-def find_solution(bundle: PlateBundle, exposure: Exposure) -> Solution | None:
-    """The exposure's own current solution on the scan that shows it best, None when it has none."""
-    current = [
-        solution
-        for solution in bundle.solutions
-        if solution.is_current and solution.exposure_id == exposure.exposure_id and solution.scan_id == exposure.scan_id
-    ]
-    return min(current, key=lambda solution: solution.solution_id, default=None)
-
-
-def find_this(bundle: PlateBundle, exposure: Exposure, collection: Collection) -> Product | None:
-    """The FITS file that the collection calls ``#this``: the chosen role first, then the finest that shows the scan."""
-    shown = [
-        product
-        for product in bundle.products
-        if product.role in ("fits", "fits_binned")
-        and product.exposure_id in (None, exposure.exposure_id)
-        and (exposure.scan_id is None or product.scan_id in (None, exposure.scan_id))
-    ]
-    order = collection.products.this
-    return min(shown, key=lambda one: (one.role != order, one.bin_factor, one.product_id), default=None)
+# ------------------------------------------------------------------------------------------------- places
 
 
 def _plate_scale(plate: Plate, collection: Collection) -> float | None:
@@ -119,7 +96,7 @@ def _plate_scale(plate: Plate, collection: Collection) -> float | None:
 def _place(
     bundle: PlateBundle, exposure: Exposure, collection: Collection, settings: Settings, outlines: Outlines
 ) -> _Place:
-    solution = find_solution(bundle, exposure)
+    solution = bundle.solution_of(exposure)
     if solution is None:
         return _nominal(bundle.plate, exposure, collection, outlines)
     try:
@@ -277,7 +254,7 @@ def _obscore_row(
 ) -> Row:
     defaults = collection.defaults
     scan = next((one for one in bundle.scans if one.scan_id == exposure.scan_id), None)
-    this = find_this(bundle, exposure, collection)
+    this = next(iter(bundle.images_of(exposure, collection.products.this)), None)
     solved = place.solution is not None or exposure.position_origin == "solution"
     low, high = _band(bundle.plate, collection)
     rights, released = _rights(scan, exposure, collection)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vo.db.records import Exposure, PlateBundle, Product, Solution
+from vo.db.records import IMAGE_ROLES, Exposure, PlateBundle, Product, Solution
 from vo.errors import Fault
 from vo.metadata.collection import Collection
 from vo.products.store import Held, describe
-
-FITS_ROLES = ("fits", "fits_binned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +42,13 @@ class CutSource:
 
 def find_images(bundle: PlateBundle, exposure: Exposure, collection: Collection) -> Images:
     """Sort the plate's FITS files for this exposure (which file is ``#this`` is the collection's choice)."""
-    fits = [
+    own = bundle.images_of(exposure, collection.products.this)
+    rescans = tuple(
         product
         for product in bundle.products
-        if product.role in FITS_ROLES and product.exposure_id in (None, exposure.exposure_id)
-    ]
-    own = [product for product in fits if exposure.scan_id is None or product.scan_id in (None, exposure.scan_id)]
-    own.sort(key=lambda product: (product.role != collection.products.this, product.bin_factor, product.product_id))
-    rescans = tuple(product for product in fits if product not in own)
-    return Images(own[0] if own else None, tuple(own[1:]), rescans)
-
-
-def find_solution(bundle: PlateBundle, exposure: Exposure) -> Solution | None:
-    """The exposure's own current solution on the scan that shows it best, None when it has none."""
-    current = [
-        solution
-        for solution in bundle.solutions
-        if solution.is_current and solution.exposure_id == exposure.exposure_id
-    ]
-    # A solution of another scan does not fit the pixels of this one.
-    current = [solution for solution in current if solution.scan_id == exposure.scan_id]
-    return min(current, key=lambda solution: solution.solution_id, default=None)
+        if product.role in IMAGE_ROLES and product.exposure_id in (None, exposure.exposure_id) and product not in own
+    )
+    return Images(own[0] if own else None, own[1:], rescans)
 
 
 def find_cut_source(bundle: PlateBundle, exposure: Exposure, collection: Collection) -> CutSource | None:
@@ -73,7 +57,7 @@ def find_cut_source(bundle: PlateBundle, exposure: Exposure, collection: Collect
     None when the exposure has no solution or no image here; a file that should be here and is not is passed over
     (its own row in Datalink says so).
     """
-    solution = find_solution(bundle, exposure)
+    solution = bundle.solution_of(exposure)
     if solution is None:
         return None
     for product in find_images(bundle, exposure, collection):

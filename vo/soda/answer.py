@@ -18,7 +18,7 @@ from vo.errors import Fault, NotFoundFault, UsageFault
 from vo.metadata.collection import Collection
 from vo.pixels.cutout import cut
 from vo.pixels.wcs import ImageWCS, load_solution
-from vo.products.images import CutSource, find_cut_source, find_images, find_solution
+from vo.products.images import CutSource, find_cut_source, find_images
 from vo.products.links import file_url
 from vo.products.store import describe
 from vo.soda.request import CutRequest, read_request
@@ -106,9 +106,9 @@ def _whole_file(bundle: PlateBundle, exposure: Exposure, collection: Collection)
 
 def _no_source(bundle: PlateBundle, exposure: Exposure, collection: Collection) -> Fault:
     """Why nothing can be cut."""
-    if find_solution(bundle, exposure) is None:
+    if bundle.solution_of(exposure) is None:
         return UsageFault(
-            f"{exposure.publisher_did} has no astrometric solution, so nobody knows which pixels show this part "
+            f"{exposure.publisher_did} has no astrometric solution here, which would tell the pixels of this part "
             "of the sky; ask without a shape for the whole scan, or choose another exposure in its Datalink document"
         )
     return _no_file(bundle, exposure, collection)

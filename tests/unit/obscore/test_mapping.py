@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vo.db.records import Exposure, Plate, PlateBundle, Product, Scan, Solution
 from vo.metadata.collection import Collection
 from vo.obscore.identifiers import links_path, publisher_did
-from vo.obscore.mapping import find_this, nominal_outlines, rows
+from vo.obscore.mapping import nominal_outlines, rows
 from vo.settings import Settings
 
 SCANNED = dt.datetime.fromisoformat("2010-01-02")
@@ -171,7 +171,7 @@ def test_files_of_other_exposures_and_scans_are_not_this():
     one = bundle()
     foreign = replace(one.products[0], product_id="trial/p1/a.fits", exposure_id="2")
     rescan = replace(one.products[0], product_id="trial/p1/b.fits", scan_id="2")
-    assert find_this(replace(one, products=(foreign, rescan)), one.exposures[0], collection()) is None
+    assert replace(one, products=(foreign, rescan)).images_of(one.exposures[0], "fits") == ()
 
 
 def test_sampling_of_a_file_that_is_only_known():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import plates
 import pytest
 
-from vo.products.images import find_cut_source, find_images, find_solution, grid_factor
+from vo.products.images import find_cut_source, find_images, grid_factor
 
 FULL = plates.product("full.fits", "fits", width=1000, height=800)
 BINNED = plates.product("binned.fits", "fits_binned", width=63, height=50, bin_factor=16)
@@ -38,8 +38,8 @@ def test_the_solution_is_the_exposures_own_current_one_of_its_scan():
         plates.solution(solution_id="3", exposure_id=None),
     )
     bundle = plates.bundle(solutions=(*others, right))
-    assert find_solution(bundle, plates.exposure()) is right
-    assert find_solution(bundle, plates.exposure(exposure_id="9")) is None
+    assert bundle.solution_of(plates.exposure()) is right
+    assert bundle.solution_of(plates.exposure(exposure_id="9")) is None
 
 
 @pytest.mark.parametrize(
