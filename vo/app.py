@@ -85,7 +85,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Starlett
             Middleware(
                 CORSMiddleware,
                 allow_origins=["*"],
-                allow_methods=["GET", "POST"],
+                allow_methods=["GET", "HEAD", "POST"],
                 allow_headers=["*"],
                 expose_headers=["*"],
             ),

@@ -352,6 +352,16 @@ def test_a_slash_at_the_end_is_asked_for_again_without_it(server):
     assert server.get("/").status_code == 200
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_pages_of_other_servers_may_ask_with_headers_of_their_own(server, method):
+    origin = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": method}
+    allowed = server.client.options("/tap/sync", headers={**origin, "Access-Control-Request-Headers": "range"})
+    assert allowed.status_code == 200
+    assert allowed.headers["access-control-allow-origin"] == "*"
+    assert method in allowed.headers["access-control-allow-methods"]
+    assert allowed.headers["access-control-allow-headers"] == "range"
+
+
 def test_what_nobody_foresaw_is_a_fault_that_every_client_can_read(server):
     """Pages of other servers (Aladin Lite) see no answer at all that has no CORS header, and so no reason."""
 
