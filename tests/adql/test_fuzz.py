@@ -190,6 +190,9 @@ def _only_our_faults(text: str) -> None:
         "SELECT id FROM sky.plates WHERE " + "id IN (SELECT id FROM sky.plates WHERE " * 60 + "id = 1" + ")" * 60,
         "SELECT id FROM " + "(SELECT id FROM " * 60 + "sky.plates" + ") AS q" * 60,
         "(" * 200 + "SELECT id FROM sky.plates" + ")" * 200,
+        "SELECT s0.id FROM lab.stars AS s0 "
+        + " ".join(f"JOIN lab.stars AS s{i} ON s0.id = s{i}.id" for i in range(1, 150)),
+        "SELECT s0.id FROM lab.stars AS s0 " + " ".join(f"CROSS JOIN lab.stars AS s{i}" for i in range(1, 3000)),
     ],
 )
 def test_deep_nesting_is_answered_or_refused(connection, query):
@@ -219,3 +222,33 @@ def test_limits_say_what_they_are():
         parse(f"SELECT {' + '.join(['ra'] * 1002)} FROM sky.plates", Limits())
     with pytest.raises(LimitFault, match="query_depth of 5"):
         parse("SELECT ((((((1)))))) FROM sky.plates", Limits(depth=5))
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("SELECT 0x" + "F" * 300 + " FROM sky.plates", "too large for a DOUBLE"),
+        ("SELECT CAST(name AS VARCHAR(" + "9" * 5000 + ")) FROM sky.plates", "length of a text runs from"),
+        ("SELECT " + ", ".join(["id"] * 1501) + " FROM sky.plates", "more than 1500 columns"),
+        (
+            "WITH c0 AS (SELECT id FROM sky.plates)"
+            + "".join(f", c{i} AS (SELECT * FROM c{i - 1} AS x, c{i - 1} AS y)" for i in range(1, 60))
+            + " SELECT COUNT(*) FROM c59",
+            "more than 1500 columns",
+        ),
+        (
+            "SELECT " + "COORD1(CENTROID(BOX(" * 30 + "ra" + ", dec, 1, 1)))" * 30 + " AS x FROM sky.plates",
+            "1000000 characters of SQL",
+        ),
+        (
+            "SELECT id FROM sky.plates WHERE 1 = CONTAINS(place, POLYGON("
+            + ", ".join(f"{i / 100}, {i * i / 1e6}" for i in range(1001))
+            + "))",
+            "at most 1000 points",
+        ),
+    ],
+)
+def test_what_grows_without_bounds_is_refused_at_once(query, says):
+    fault = _fault(query)
+    assert fault is not None
+    assert says in fault.text

@@ -9,7 +9,7 @@ from lark import Token, Transformer
 from vo.adql import tree
 from vo.errors import LimitFault
 
-#: So many digits fit PostgreSQL's largest integer for certain; a number with more is a DOUBLE.
+#: A number with more digits is beyond PostgreSQL's largest integer, and a DOUBLE.
 _INT_DIGITS = 19
 
 #: Most operators in one sum, product or concatenation: PostgreSQL's stack ends between 2,000 and 5,000.
@@ -21,6 +21,10 @@ ALL_ROWS = 10**18
 
 def _flag(token: Token | None, word: str) -> bool:
     return token is not None and token.upper() == word
+
+
+def _count(token: Token) -> int:
+    return min(int(token), ALL_ROWS) if len(token) <= _INT_DIGITS else ALL_ROWS
 
 
 Children = list[Any]  # tokens and nodes as the grammar puts them
@@ -70,8 +74,7 @@ class _Builder(Transformer[Token, tree.Query]):
         return token
 
     def top(self, children: Children) -> int:
-        token = children[0]
-        return int(token) if len(token) < _INT_DIGITS else ALL_ROWS
+        return _count(children[0])
 
     offset = top
 
@@ -180,7 +183,7 @@ class _Builder(Transformer[Token, tree.Query]):
 
     def integer(self, children: Children) -> tree.Number:
         token = children[0]
-        return tree.Number(token.start_pos, int(token) if len(token) < _INT_DIGITS else float(token))
+        return tree.Number(token.start_pos, int(token) if len(token) <= _INT_DIGITS else float(token))
 
     def hexadecimal(self, children: Children) -> tree.Number:
         return tree.Number(children[0].start_pos, int(children[0], 16))
@@ -220,7 +223,7 @@ class _Builder(Transformer[Token, tree.Query]):
     def type(self, children: Children) -> tuple[str, int | None]:
         if children[0].type == "DOUBLE":
             return "DOUBLE PRECISION", None
-        return children[0].upper(), None if children[1] is None else int(children[1])
+        return children[0].upper(), None if children[1] is None else _count(children[1])
 
     def qualified(self, children: Children) -> tuple[tree.Name, ...]:
         return (children[0],)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -38,7 +38,7 @@ from vo.adql.plan import (
 from vo.adql.scope import Link, Scope, nearest
 from vo.adql.tree import Problem
 
-_SMALLEST, _LARGEST = -(2**31), 2**31 - 1
+_LARGEST = 2**31 - 1
 _LARGEST_BIG = 2**63 - 1
 
 
@@ -104,7 +104,7 @@ class Binder:
         value = node.value
         if isinstance(value, int) and value <= _LARGEST_BIG:
             return Constant(Type.INTEGER if value <= _LARGEST else Type.BIGINT, value)
-        if not math.isfinite(value):
+        if not -sys.float_info.max <= value <= sys.float_info.max:
             raise Problem(node.at, "this number is too large for a DOUBLE PRECISION")
         return Constant(Type.DOUBLE, float(value))
 
@@ -150,7 +150,7 @@ class Binder:
         inner = replace(self, aggregates=False, clause="an aggregate") if overloads[0].aggregate else self
         arguments = [inner.value(argument) for argument in node.arguments]
         nodes = list(node.arguments)
-        if overloads[0].has_frame and arguments and arguments[0].type in (Type.TEXT, Type.NULL):
+        if overloads[0].has_frame and arguments and arguments[0].type is Type.TEXT:
             self._check_frame(nodes[0], arguments[0])
             arguments, nodes = arguments[1:], nodes[1:]
         function, converted = choose(node, overloads, arguments, nodes)

@@ -78,7 +78,7 @@ _PUNCTUATION = frozenset({"LPAR", "RPAR", "COMMA", "DOT", "SEMICOLON"})
 #: Levels of the tree that one pair of brackets may stand for.
 _NODES_PER_BRACKET = 2
 
-#: Up to so many brackets and signs, a tree is shallow anyway.
+#: Up to so many brackets, signs and joins, a tree is shallow anyway.
 _SHALLOW = 20
 
 #: Quotation marks of word processors.
@@ -106,8 +106,9 @@ def parse(text: str, limits: Limits) -> tree.Query:
         raise _bad_token(text, fault) from None
     except UnexpectedInput as fault:  # pragma: no cover - lark has no third kind for this parser
         raise ADQLFault(f"this is not ADQL: {type(fault).__name__}") from None
-    # few brackets and signs cannot nest deeply
-    if sum(text.count(mark) for mark in "(-+") + text.upper().count("NOT") > _SHALLOW:
+    # few brackets, signs and joins cannot nest deeply
+    capitals = text.upper()
+    if sum(capitals.count(mark) for mark in ("(", "-", "+", "NOT", "JOIN")) > _SHALLOW:
         _check_depth(query, limits)
     return query
 
@@ -134,7 +135,8 @@ def _parts(node: Any) -> Iterator[Any]:
 
 def _too_deep(limits: Limits) -> LimitFault:
     return LimitFault(
-        f"brackets, signs or sub-queries are nested deeper than the limit query_depth of {limits.depth}; simplify"
+        f"brackets, signs, joins or sub-queries are nested deeper than the limit query_depth of {limits.depth};"
+        " simplify"
     )
 
 

@@ -54,7 +54,7 @@ class Renderer:
     """Writes one query."""
 
     def __init__(self, base_url: str) -> None:
-        self._values = Values(self._inner, base_url)
+        self._values = Values(self._bare, base_url)
 
     def final(self, plan: QueryPlan, max_rows: int | None) -> str:
         """The outermost query."""
@@ -62,6 +62,10 @@ class Renderer:
 
     def _inner(self, plan: QueryPlan) -> str:
         return self._query(plan, _Shape(final=False))
+
+    def _bare(self, plan: QueryPlan) -> str:
+        """A query inside an expression: without hidden columns, as it may stand for one value."""
+        return self._query(plan, _Shape(final=False, texts=(False,) * len(plan.outputs)))
 
     def _query(self, plan: QueryPlan, shape: _Shape, max_rows: int | None = None) -> str:
         parts = []
@@ -112,12 +116,15 @@ class Renderer:
         return text if body.top is None else f"({text} LIMIT {body.top})"
 
     def _select(self, plan: SelectPlan, shape: _Shape) -> str:
-        columns = []
+        columns, texts = [], []
         for i, item in enumerate(plan.items):
             type_ = item.output.type if shape.types is None else shape.types[i]
             has_text = shape.texts[i] if shape.texts is not None else item.output.text is not None
-            columns.extend(self._columns(item, type_, has_text=has_text, final=shape.final))
-        parts = [f"SELECT {'DISTINCT ' if plan.distinct else ''}{', '.join(columns)}"]
+            column, *text = self._columns(item, type_, has_text=has_text, final=shape.final)
+            columns.append(column)
+            texts += text
+        # hidden columns come last, so that an output's number is that of its column: ORDER BY counts on it
+        parts = [f"SELECT {'DISTINCT ' if plan.distinct else ''}{', '.join(columns + texts)}"]
         parts.append("FROM " + ", ".join(map(self._source, plan.sources)))
         if plan.where is not None:
             parts.append(f"WHERE {self._values.condition(plan.where)}")

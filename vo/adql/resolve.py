@@ -37,9 +37,13 @@ from vo.adql.plan import (
 from vo.adql.scope import Leaf, Link, Namespace, Pair, Scope, Visible, nearest, query_relation, table_relation
 from vo.adql.spherical import OWN_ALIASES
 from vo.adql.tree import Name, Problem
+from vo.errors import LimitFault
 from vo.metadata.fields import Catalogue, Table
 
 Rewrite = Callable[[SelectPlan], SelectPlan]
+
+#: PostgreSQL takes 1,664, and shapes bring their text along.
+MOST_COLUMNS = 1500
 
 _SIMPLE = re.compile(r"[a-z_][a-z0-9_]{0,49}")
 
@@ -180,6 +184,10 @@ class Resolver:
         nodes: list[tree.Item | tree.Star] = []
         for item in node.items:
             for name, written, expression in _expanded(item, scope, binder):
+                if len(items) == MOST_COLUMNS:
+                    raise LimitFault(
+                        f"a SELECT has more than {MOST_COLUMNS} columns, the limit; name those that you need"
+                    )
                 unique = result_names.take(name)
                 sql = sql_names.take(unique)
                 text = None

@@ -31,13 +31,20 @@ def _dot(a: Vector, b: Vector) -> float:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
+#: What rounding makes of a point that lies on an edge.
+_ON_THE_EDGE = 1e-15
+
+
 def edges_cross(first: tuple[LonLat, LonLat], second: tuple[LonLat, LonLat]) -> bool:
     """Whether two great-circle arcs cross at a point inside both."""
     a, b, c, d = (vector(place) for place in (*first, *second))
     pole_ab, pole_cd = _cross(a, b), _cross(c, d)
     sides = (_dot(pole_ab, c), _dot(pole_ab, d), -_dot(pole_cd, a), -_dot(pole_cd, b))
+    if any(abs(side) < _ON_THE_EDGE for side in sides):
+        return False
     # c and d on different sides of ab, a and b on different sides of cd, and on the same half of the sphere
-    return (sides[0] * sides[1] < 0) and (sides[2] * sides[3] < 0) and (sides[0] * sides[2] > 0)
+    ab_c, ab_d, cd_a, cd_b = (side > 0 for side in sides)
+    return ab_c != ab_d and cd_a != cd_b and ab_c == cd_a
 
 
 def box_corners(lon: float, lat: float, width: float, height: float) -> list[LonLat]:

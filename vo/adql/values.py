@@ -39,6 +39,10 @@ from vo.adql.plan import (
     Within,
 )
 from vo.adql.quoting import identifier, literal
+from vo.errors import LimitFault
+
+#: No call has longer SQL, in characters. Some templates write an argument many times, and calls nest.
+LONGEST_CALL = 1_000_000
 
 #: What stands anywhere without brackets.
 _ATOMS = (Constant, ColumnValue, Apply, Convert, QueryValue, Point, Circle, Polygon, Range, Truth)
@@ -116,7 +120,13 @@ class Values:
         return self.operand(node.first) + "".join(f" {sign} {self.operand(operand)}" for sign, operand in node.rest)
 
     def _apply(self, node: Apply) -> str:
-        return node.template.format(*(_Argument(self, argument) for argument in node.arguments))
+        text = node.template.format(*(_Argument(self, argument) for argument in node.arguments))
+        if len(text) > LONGEST_CALL:
+            raise LimitFault(
+                f"{node.name} becomes more than {LONGEST_CALL} characters of SQL, the limit;"
+                " functions that nest so deeply are better taken apart: name the inner ones in a sub-query"
+            )
+        return text
 
     def _convert(self, node: Convert) -> str:
         operand = node.operand
