@@ -76,7 +76,7 @@ class PostgresServer:
     open: Callable[[str], Database]
 
     def create(self, name: str, template: str | None = None) -> None:
-        source = f' TEMPLATE "{template}"' if template else ""
+        source = f' TEMPLATE "{template}"' if template else " TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
         self._run(f'CREATE DATABASE "{name}"{source}')
 
     def drop(self, name: str) -> None:

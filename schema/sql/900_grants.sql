@@ -43,3 +43,12 @@ ALTER ROLE vo_query SET idle_in_transaction_session_timeout = '60s';
 ALTER ROLE vo_query SET search_path = public, pg_temp;
 ALTER ROLE vo_query SET timezone = 'UTC';
 ALTER ROLE vo_service SET default_transaction_read_only = on;
+
+-- Sorts and joins that do not fit memory go to disk: no query may fill it.
+DO $$
+BEGIN
+    ALTER ROLE vo_query SET temp_file_limit = '20GB';
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'users'' queries may fill the disk (%): set temp_file_limit as a superuser for the role of VO_QUERY_DSN',
+        SQLERRM;
+END $$;

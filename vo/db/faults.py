@@ -11,11 +11,17 @@ LOG = logging.getLogger(__name__)
 CANCELED = "57014"
 _INTERNAL = "XX000"
 
-_SHAPE = "a shape is not valid: a polygon needs three corners or more, must not cross itself and not fill a hemisphere"
+_SHAPE = (
+    "a shape is not valid: a polygon needs three corners or more, must not cross itself and not fill a hemisphere; "
+    "the radius of a circle lies between 0 and 90 degrees; no coordinate is NaN or infinite"
+)
+
+#: pgSphere's own checks have no code of their own: words of polygons, of circles, and of shapes made from NaN.
+_PGSPHERE = ("spher", "radius must be", "parsing: syntax error")
 
 #: By SQLSTATE: what a query's data or size did wrong, and what to do.
 _USAGE = {
-    "22012": "a division by zero: guard the divisor, for example with NULLIF(x, 0) or a condition in WHERE",
+    "22012": "a division by zero: leave rows out whose divisor is zero, with a sub-query or a condition in WHERE",
     "22003": "a number is out of the range of its type: cast to a larger type, or narrow the rows",
     "22008": "a date or time is out of range",
     "22007": "a text cannot be read as date or time",
@@ -36,12 +42,18 @@ _USAGE = {
     "42883": "a function or operator does not take values of these types",
     "42804": "values of different types stand where one type is needed",
     "42P18": "the type of a value cannot be told: cast it",
+    "53400": "it needs more room on disk than a query may have: leave fewer rows to join and sort",
+    "54000": "a text or other value grows beyond what the database can hold: make it of fewer or shorter values",
     "54001": "the query is nested too deep: write it flatter",
     "54011": "the result has too many columns",
     "54023": "a function has too many arguments",
 }
 #: Classes of SQLSTATE that mean that the server is away or short of something: later it may work.
 _TRANSIENT = ("08", "53", "57P", "40", "55P03", "58")
+
+
+class LostFault(TransientFault):
+    """The connection has gone; a new one may do better."""
 
 
 def is_lost(sqlstate: str | None) -> bool:
@@ -59,14 +71,15 @@ def translate(sqlstate: str | None, raw: str, *, seconds: float | None = None, c
     if state == CANCELED:
         return TransientFault("the query was cancelled") if cancelled else _too_long(seconds)
     words = _USAGE.get(state)
-    if state == _INTERNAL and "spher" in raw:  # pgSphere's own checks have no code of their own
+    if state == _INTERNAL and any(words in raw for words in _PGSPHERE):
         words = _SHAPE
     if words is None and state.startswith("22"):
         words = "a value does not fit the function or type it is used with"
     if words is not None:
         return UsageFault(f"the query failed on its data: {words}")
     if not state or state.startswith(_TRANSIENT):
-        return TransientFault("the database does not answer at the moment: try again soon", retry_after=10)
+        kind = LostFault if is_lost(state) else TransientFault
+        return kind("the database does not answer at the moment: try again soon", retry_after=10)
     LOG.error("a query failed unexpectedly with %s: %s", state, raw.strip())
     return FatalFault("the query failed inside the database; the server's log has the reason")
 

@@ -39,6 +39,7 @@ def initialise(database: Database, catalogue: Catalogue) -> None:
     try:
         with psycopg.connect(database.admin_dsn) as connection:
             connection.add_notice_handler(_log_notice)
+            _check_locale(connection)
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             _initialise(connection, database, catalogue, files)
     except errors.InsufficientPrivilege as error:
@@ -55,6 +56,24 @@ def initialise(database: Database, catalogue: Catalogue) -> None:
         ) from error
     except psycopg.OperationalError as error:
         raise OperatorFault(f"the database cannot be reached: {str(error).strip()}") from error
+
+
+def _check_locale(connection: Connection[TupleRow]) -> None:
+    """Refuse a database that sorts texts otherwise than queries are promised; it could not be changed later."""
+    row = connection.execute(
+        "SELECT datname, pg_encoding_to_char(encoding), datcollate, "
+        "coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') "  # from PostgreSQL 15 on
+        "FROM pg_database d WHERE datname = current_database()"
+    ).fetchone()
+    if row is None:  # pragma: no cover - one is always connected to a database
+        return
+    name, encoding, collation, provider = row
+    if encoding == "UTF8" and collation in ("C", "POSIX") and provider != "i":
+        return
+    raise OperatorFault(
+        f"the database {name} has the encoding {encoding} and the collation {collation}, but texts are sorted by their "
+        "code points: make a new one with CREATE DATABASE ... TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+    )
 
 
 def _log_notice(notice: errors.Diagnostic) -> None:

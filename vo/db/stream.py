@@ -14,8 +14,8 @@ from adbc_driver_manager import Error as DriverError
 from adbc_driver_manager import _reader
 from adbc_driver_postgresql import dbapi
 
-from vo.db.faults import CANCELED, is_lost, translate
-from vo.errors import TimeLimitFault, TransientFault
+from vo.db.faults import CANCELED, LostFault, is_lost, translate
+from vo.errors import TransientFault
 
 LOG = logging.getLogger(__name__)
 
@@ -181,9 +181,7 @@ class QueryPool:
             raise
         try:
             return BatchStream(connection, sql, seconds, self._give_back, on_start)
-        except TimeLimitFault:
-            raise
-        except TransientFault:
+        except LostFault:
             if fresh:
                 raise
         # A connection that was kept may have died with a restart of the server: one new try on a new one.

@@ -239,6 +239,21 @@ def test_a_database_that_is_away_is_said(own, catalogue, tmp_path):
         initialise(away, catalogue)
 
 
+@pytest.mark.parametrize("options", ["ENCODING 'UTF8' LOCALE 'C.UTF-8'", "ENCODING 'SQL_ASCII' LOCALE 'C'"])
+def test_a_database_that_sorts_otherwise_is_refused(postgres, catalogue, options):
+    name = "vo_sorted"
+    with psycopg.connect(postgres.admin_dsn, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 {options}")
+    try:
+        database = postgres.open(name)
+        with pytest.raises(OperatorFault, match=r"CREATE DATABASE .* LOCALE 'C'"):
+            initialise(database, catalogue)
+        assert initialised_collections(database) == ()
+        database.close()
+    finally:
+        postgres.drop(name)
+
+
 def test_an_owner_who_is_no_superuser(postgres, catalogue, settings, caplog):
     """An operator's own PostgreSQL: pgSphere is there, the owner may make roles and owns the database, nothing more."""
     name, owner = "vo_operators", "vo_operator"
@@ -257,6 +272,7 @@ def test_an_owner_who_is_no_superuser(postgres, catalogue, settings, caplog):
         initialise(database, catalogue)
         assert "010_pgsphere.sql" in caplog.text
         assert "020_functions.sql" in caplog.text
+        assert "temp_file_limit" in caplog.text
         with database.owner() as connection:
             merge(connection, "archive.plate", ("collection", "plate_id"), ("collection", "plate_id"), [("x", "y")])
         with database.read() as connection:

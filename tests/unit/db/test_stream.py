@@ -7,6 +7,7 @@ import pytest
 
 from vo.db import stream
 from vo.db.connect import Database
+from vo.db.faults import translate
 from vo.errors import FatalFault, TimeLimitFault, TransientFault, UsageFault
 
 
@@ -48,6 +49,9 @@ def test_a_long_result_comes_in_batches(database):
         ("SELECT sqrt(-1.0::float8)", "not a real number"),
         ("SELECT (SELECT n FROM generate_series(1, 2) n)", "more than one row"),
         ("SELECT spoly '{(0, 0), (1, 0)}'", "three corners"),
+        ("SELECT scircle(spoint(0, 0), 'Infinity')", "radius of a circle"),
+        ("SELECT ('{(0,0),(1,0),(' || 'NaN'::float8 || ',1)}')::spoly", "NaN"),
+        ("SELECT repeat('x', 2000000000)", "fewer or shorter values"),
         ("SELECT n::text LIKE 'a' ESCAPE 'xy' FROM generate_series(1, 3) n", "ESCAPE"),
     ],
 )
@@ -154,6 +158,28 @@ def test_a_connection_that_died_is_replaced(database):
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'vo_query'")
     with database.stream("SELECT 1", 10) as result:
         assert len(list(result)) == 1
+
+
+def test_only_a_lost_connection_is_tried_again(database):
+    asked = []
+
+    def refuse(one: stream.BatchStream) -> None:
+        asked.append(one)
+        raise TransientFault("the query was cancelled before it began")
+
+    with database.stream("SELECT 1", 10) as result:
+        list(result)
+    with pytest.raises(TransientFault):
+        database.stream("SELECT 1", 10, refuse)
+    assert len(asked) == 1
+
+
+def test_a_query_that_fills_the_disk_is_ended(database):
+    with psycopg.connect(database.query_dsn) as connection:
+        assert connection.execute("SHOW temp_file_limit").fetchone() == ("20GB",)
+    fault = translate("53400", "temporary file size exceeds temp_file_limit")
+    assert isinstance(fault, UsageFault)
+    assert "fewer rows" in fault.text
 
 
 def test_the_server_away_is_transient(tmp_path):
