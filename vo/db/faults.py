@@ -21,7 +21,7 @@ _PGSPHERE = ("spher", "radius must be", "parsing: syntax error")
 
 #: By SQLSTATE: what a query's data or size did wrong, and what to do.
 _USAGE = {
-    "22012": "a division by zero: leave rows out whose divisor is zero, with a sub-query or a condition in WHERE",
+    "22012": "a division by zero: leave out rows whose divisor is zero by a condition in WHERE",
     "22003": "a number is out of the range of its type: cast to a larger type, or narrow the rows",
     "22008": "a date or time is out of range",
     "22007": "a text cannot be read as date or time",
