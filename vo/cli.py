@@ -50,7 +50,7 @@ _Data = Annotated[Path | None, typer.Option(help="Folder of the private database
 
 
 class _Stop(BaseException):
-    """Ctrl-C, SIGTERM or a closed terminal: leave in good order, with status 0."""
+    """Ctrl-C, SIGTERM or a closed terminal: leave in good order."""
 
 
 def main() -> None:
@@ -94,7 +94,7 @@ def demo(port: _Port = None, data: _Data = None, host: _Host = None) -> None:
 
     # Synthetic plates never go into an operator's own database.
     settings = _settings(port=port, data_dir=data, host=host).model_copy(update={"dsn": None, "query_dsn": None})
-    with _stoppable(), contextlib.ExitStack() as stack:
+    with _stoppable(status=0), contextlib.ExitStack() as stack:
         server, listener = make_server(settings)
         stack.enter_context(listener)
         stack.enter_context(_alone(settings.data_dir))
@@ -190,7 +190,7 @@ def serve(port: _Port = None, host: _Host = None, data: _Data = None) -> None:
     from vo.db.connect import open_database
 
     settings = _settings(port=port, host=host, data_dir=data)
-    with _stoppable(), contextlib.ExitStack() as stack:
+    with _stoppable(status=0), contextlib.ExitStack() as stack:
         server, listener = make_server(settings)
         stack.enter_context(listener)
         database = stack.enter_context(open_database(settings))
@@ -274,8 +274,11 @@ def _publish(settings: Settings, database: Database, names: tuple[str, ...]) -> 
 
 
 @contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """Leave the block in good order when asked to stop, whatever it is doing; a second signal does not hurry it."""
+def _stoppable(status: int = 130) -> Iterator[None]:
+    """Leave the block in good order when asked to stop, whatever it is doing; a second signal does not hurry it.
+
+    What is stopped before its work is done is no success for whoever goes on after it (``vo ingest ... && vo serve``).
+    """
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         for number in heard:
@@ -289,6 +292,7 @@ def _stoppable() -> Iterator[None]:
         yield
     except _Stop:
         _ERR.print("Stopped.")
+        raise typer.Exit(status) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -344,7 +348,8 @@ def _ingest_one(settings: Settings, database: Database, collection: Collection, 
         with progress_bar(source.name, _ERR) as progress:
             summary = ingest(database, settings, collection, source, progress=progress)
     except Fault as fault:
-        _ERR.print(f"[bold red]vo:[/] [red]{_escape(str(source))}: {_escape(fault.text)}[/]", soft_wrap=True)
+        told = fault.text if str(source) in fault.text else f"{source}: {fault.text}"
+        _ERR.print(f"[bold red]vo:[/] [red]{_escape(told)}[/]", soft_wrap=True)
         return False
     _OUT.print(summary_table(summary))
     if summary.report is not None:

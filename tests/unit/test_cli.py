@@ -279,6 +279,27 @@ def test_ingest_loads_each_source_and_tells_the_failed_one(data, tmp_path):
     assert "SYNTHETIC-DEMO" in found.stdout
 
 
+def test_ingest_that_is_stopped_is_no_success_and_loads_nothing(data, monkeypatch):
+    def stopped(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+        return iter(())
+
+    monkeypatch.setattr("vo.ingest.load.rows", stopped)
+    done = run("ingest", "samples", data / "demo" / "pole" / "pole.fits", "--data", data)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert "Stopped." in done.stderr
+    found = run("adql", "SELECT count(*) AS n FROM samples.plates WHERE plate_id LIKE 'pole%'", "--data", data)
+    assert re.search(r"│ 0 ", found.stdout)
+
+
+def test_a_source_is_named_once(data, tmp_path):
+    (tmp_path / "junk.ecsv").write_bytes(bytes(range(256)))
+    done = run("ingest", "dasch", tmp_path / "junk.ecsv", "--data", data)
+    assert done.returncode == 1
+    assert done.stderr.count("junk.ecsv") == 1 + done.stderr.count("junk.ecsv: reading")
+    assert "JSON" not in done.stderr
+
+
 def test_init_publishes_and_is_repeatable(data):
     first, second = (run("init", "poss1", "--data", data) for _ in range(2))
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr

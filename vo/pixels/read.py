@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,15 +77,18 @@ class Box:
 
 
 def list_images(source: Source) -> tuple[ImageHDU, ...]:
-    """The two-dimensional images (or stacks of them) of a FITS file; OperatorFault when it is no FITS file.
+    """The two-dimensional images (or stacks of them) of a FITS file; OperatorFault when it is none, or cut off.
 
     What is known of a path is kept until the file changes.
     """
-    if isinstance(source, Path):
-        status = source.stat()
-        return _known(source, status.st_mtime_ns, status.st_size)
-    with _opened(source) as file:
-        return tuple(_walk(file, _name(source)))
+    try:
+        if isinstance(source, Path):
+            status = source.stat()
+            return _known(source, status.st_mtime_ns, status.st_size)
+        with _opened(source) as file:
+            return tuple(_walk(file, _name(source)))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise OperatorFault(f"{_name(source)} cannot be unzipped ({error}); the copy here is damaged") from error
 
 
 @lru_cache(maxsize=256)
@@ -185,9 +189,14 @@ def _walk(file: BinaryIO, name: str) -> Iterator[ImageHDU]:
     while (cards := _header_at(file, position, name, first=index == 0)) is not None:
         values = cards.values()
         offset = position + -(-(len(cards.images) + 1) * CARD // BLOCK) * BLOCK
+        length = _data_bytes(values)
         if image := _image(values, cards, index, offset):
+            # The last block's padding is often left out, which harms no pixel.
+            file.seek(offset + max(length, 1) - 1)
+            if not file.read(1):
+                raise _too_short(name)
             yield image
-        position = offset + -(-_data_bytes(values) // BLOCK) * BLOCK
+        position = offset + -(-length // BLOCK) * BLOCK
         index += 1
 
 

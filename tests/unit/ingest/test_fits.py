@@ -320,3 +320,25 @@ def test_an_empty_collection_of_headers(read, collection, tmp_path):
     path.write_text("\n\n")
     with pytest.raises(OperatorFault, match="empty"):
         read(headers.READER, path, collection)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_file_that_is_cut_off_is_refused_and_the_others_go_on(read, write, collection, tmp_path, zipped):
+    folder = tmp_path / "plates"
+    content = write("a1.fits", tan(10, 20), size=(300, 200)).read_bytes()
+    name = "a1.fits.gz" if zipped else "a1.fits"
+    whole = gzip.compress(content) if zipped else content
+    write("b1.fits", tan(30, 20), folder=folder)
+    (folder / name).write_bytes(whole[: len(whole) * 2 // 3])
+    bundles, report = read(fits.READER, folder, collection)
+    assert [one.plate.plate_id for one in bundles] == ["b1"]
+    (line,) = [line for line in report.lines if line.what == "refused"]
+    assert name in line.reason
+    assert "damaged" in line.reason
+
+
+def test_padding_that_is_left_out_harms_nothing(read, write, collection):
+    path = write("a1.fits", tan(10, 20))
+    path.write_bytes(path.read_bytes()[: 2880 + 60 * 40 * 2])
+    bundle, _ = read_one(read, path, collection)
+    assert bundle.plate.plate_id == "a1"

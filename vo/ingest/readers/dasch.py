@@ -98,7 +98,7 @@ def _read(source: Source) -> Iterator[PlateBundle]:
 
 def _is_ecsv(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(20).lstrip().startswith(b"# %ECSV")
+        return path.suffix.lower() == ".ecsv" or file.read(20).lstrip().startswith(b"# %ECSV")
 
 
 # ------------------------------------------------------------------------------------------------- the two forms
