@@ -206,6 +206,12 @@ def test_a_port_that_is_taken_is_told_at_once(command, tmp_path):
     assert not (tmp_path / "data" / "cluster").exists()
 
 
+@pytest.mark.parametrize("command", [("init",), ("ingest", "demo", "plates"), ("adql", "SELECT 1 FROM demo.plates")])
+def test_a_data_folder_that_cannot_be_made_is_told(command, private, tmp_path):
+    (tmp_path / "file").touch()
+    is_one_friendly_line(run(*command, "--data", tmp_path / "file" / "data"), str(tmp_path / "file"), "--data")
+
+
 def test_serving_nothing_is_refused(private):
     with tempfile.TemporaryDirectory(prefix="vo-cli-") as folder:
         Path(folder).chmod(0o755)

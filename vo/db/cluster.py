@@ -100,9 +100,20 @@ class Cluster:
             host=str(self.socket_dir), port=5432, user=role, dbname=database, connect_timeout=10
         )
 
+    def _make_folder(self) -> None:
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            reason = None if os.access(self.data_dir, os.W_OK | os.X_OK) else "Permission denied"
+        except OSError as error:
+            reason = error.strerror
+        if reason is not None:
+            raise OperatorFault(
+                f"the folder {self.data_dir} cannot be written ({reason}); choose another with --data or VO_DATA_DIR"
+            )
+
     def start(self) -> None:
         """Make the cluster if there is none, see that its server runs and that the database is there."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         with self._alone():
             self._lock = os.open(self.data_dir / "cluster.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             fcntl.flock(self._lock, fcntl.LOCK_SH)
