@@ -171,7 +171,7 @@ class _Builder(Transformer[Token, tree.Query]):
         if len(rest) > 2 * LONGEST_CHAIN:
             raise LimitFault(
                 f"an expression joins more than {LONGEST_CHAIN} values by operators, more than the database takes;"
-                " upload them as a table and use SUM or a join"
+                " use SUM over a column, or several expressions"
             )
         pairs = tuple((str(rest[i]), rest[i + 1]) for i in range(0, len(rest), 2))
         return tree.Chain(first.at, first, pairs)

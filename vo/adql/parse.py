@@ -144,7 +144,7 @@ def _check_text(text: str, limits: Limits) -> None:
     if len(text) > limits.length:
         raise LimitFault(
             f"the query has {len(text)} characters, the limit query_length is {limits.length};"
-            " upload long lists as a table and join it"
+            " split long lists over several queries"
         )
     odd = re.search("[\x00\ud800-\udfff]", text)
     if odd:
@@ -196,7 +196,7 @@ class _Gauge:
             if terms > limits.terms:
                 raise LimitFault(
                     f"the query has more than {limits.terms} terms, the limit query_terms;"
-                    " upload long lists as a table and join it"
+                    " split long lists over several queries"
                 )
             yield token
 
