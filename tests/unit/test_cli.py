@@ -291,7 +291,11 @@ def test_ingest_that_is_stopped_is_no_success_and_loads_nothing(data, monkeypatc
         return iter(())
 
     monkeypatch.setattr("vo.ingest.load.rows", stopped)
-    done = run("ingest", "samples", data / "demo" / "pole" / "pole.fits", "--data", data)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs start with SIGINT ignored
+    try:
+        done = run("ingest", "samples", data / "demo" / "pole" / "pole.fits", "--data", data)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (done.returncode, done.stdout) == (130, "")
     assert "Stopped." in done.stderr
     found = run("adql", "SELECT count(*) AS n FROM samples.plates WHERE plate_id LIKE 'pole%'", "--data", data)
