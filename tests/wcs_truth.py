@@ -155,3 +155,16 @@ def separation(one, two):
 def _vector(ra, dec):
     lon, lat = np.radians(ra), np.radians(dec)
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+
+
+def tpv_header(ra, dec, *, field=5.0, angle=0.0, mirrored=False, bend=0.0, width=4000, height=3000):
+    """A TPV header; the longer side is ``field`` degrees, ``bend`` moves edges by that part of their distance."""
+    scale = field / max(width, height)
+    cos, sin = math.cos(math.radians(angle)) * scale, math.sin(math.radians(angle)) * scale
+    side, cubic = 1.0 if mirrored else -1.0, bend / (field / 2.0) ** 2
+    terms = {f"PV{axis}_{number}": cubic for axis in (1, 2) for number in (7, 9)}
+    return header_text(
+        NAXIS1=width, NAXIS2=height, CRVAL1=ra, CRVAL2=dec, CRPIX1=width / 2 + 0.5, CRPIX2=height / 2 + 0.5,
+        CTYPE1="RA---TPV", CTYPE2="DEC--TPV", PV1_1=1.0, PV2_1=1.0, **terms,
+        CD1_1=side * cos, CD1_2=sin, CD2_1=-side * sin, CD2_2=cos,
+    )  # fmt: skip

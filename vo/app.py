@@ -32,14 +32,11 @@ import vo.tap.capabilities
 import vo.tap.routes
 import vo.vosi.routes
 import vo.web.routes
-from vo.context import Context
+from vo.context import Context, make_context
 from vo.dali.faults import SODA_STYLE, TEXT_STYLE, FaultStyle, dali_style, tap_style
 from vo.dali.routes import base_url, fault_handler
 from vo.db.connect import Database, open_database
-from vo.db.migrate import initialised_collections
 from vo.errors import Fault, OperatorFault
-from vo.metadata.collection import Collection, load_collection
-from vo.metadata.felis import load_catalogue
 from vo.settings import Settings
 from vo.tables import votable
 from vo.vosi.routes import Service
@@ -97,18 +94,6 @@ def create_app(settings: Settings, database: Database | None = None) -> Starlett
     # starlette would redirect to the address that a proxy asked, not to the one that clients reach.
     app.router.redirect_slashes = False
     return app
-
-
-def make_context(settings: Settings, database: Database) -> Context:
-    """Read what is published, once: collections that the database knows, and the tables of all."""
-    collections = published_collections(settings, database)
-    return Context(settings, database, load_catalogue(settings, collections), collections)
-
-
-def published_collections(settings: Settings, database: Database) -> tuple[Collection, ...]:
-    """The collections of the settings; without any, those that the database has been initialised with."""
-    names = settings.collections or initialised_collections(database)
-    return tuple(load_collection(settings, name) for name in names)
 
 
 def serve(settings: Settings, database: Database | None = None) -> None:

@@ -186,7 +186,8 @@ def serve(port: _Port = None, host: _Host = None, data: _Data = None) -> None:
 
     Example: vo serve --host 0.0.0.0 --port 8080
     """
-    from vo.app import make_context, make_server
+    from vo.app import make_server
+    from vo.context import make_context
     from vo.db.connect import open_database
 
     settings = _settings(port=port, host=host, data_dir=data)
@@ -217,7 +218,7 @@ def adql(
     from rich.table import Table
 
     from vo.adql import compile_query
-    from vo.app import make_context
+    from vo.context import make_context
     from vo.db.connect import open_database
 
     settings = _settings(data_dir=data)

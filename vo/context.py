@@ -10,9 +10,11 @@ import vo
 from vo.adql import Limits, compile_query
 from vo.dali.parameters import overflow_text
 from vo.db.connect import Database
+from vo.db.migrate import initialised_collections
 from vo.db.stream import BatchStream
 from vo.errors import TransientFault
-from vo.metadata.collection import Collection
+from vo.metadata.collection import Collection, load_collection
+from vo.metadata.felis import load_catalogue
 from vo.metadata.fields import Catalogue, Field
 from vo.settings import Settings
 from vo.tables.descriptor import ServiceDescriptor, datalink_descriptor, soda_descriptor
@@ -32,6 +34,18 @@ class Context:
     database: Database
     catalogue: Catalogue
     collections: tuple[Collection, ...]
+
+
+def make_context(settings: Settings, database: Database) -> Context:
+    """Read what is published, once: collections that the database knows, and the tables of all."""
+    collections = published_collections(settings, database)
+    return Context(settings, database, load_catalogue(settings, collections), collections)
+
+
+def published_collections(settings: Settings, database: Database) -> tuple[Collection, ...]:
+    """The collections of the settings; without any, those that the database has been initialised with."""
+    names = settings.collections or initialised_collections(database)
+    return tuple(load_collection(settings, name) for name in names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def test_all_columns_of_obscore_come_in_their_order(server):
 
 
 def make_table(server):
-    from vo.app import make_context
+    from vo.context import make_context
 
     return make_context(server.settings, server.database).catalogue.by_name["ivoa.obscore"]
 

@@ -15,7 +15,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from vo import cli
-from vo.app import _routes, make_context
+from vo.app import _routes
+from vo.context import make_context
 from vo.ingest.load import READERS
 from vo.metadata.collection import Collection, load_collection
 from vo.settings import Settings

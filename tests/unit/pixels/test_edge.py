@@ -12,7 +12,7 @@ import realdata
 from astropy.wcs import WCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wcs_truth import header_text, separation
+from wcs_truth import header_text, separation, tpv_header
 
 from vo.errors import UsageFault
 from vo.pixels.cards import header_from_mapping
@@ -20,18 +20,8 @@ from vo.pixels.edge import trace
 from vo.pixels.wcs import read_solutions
 
 
-def plate(ra, dec, *, field=5.0, angle=0.0, mirrored=False, bend=0.0, width=4000, height=3000):
-    """A TPV plate whose longer side is ``field`` degrees; ``bend`` moves its edges by that part of their distance."""
-    scale = field / max(width, height)
-    cos, sin = math.cos(math.radians(angle)) * scale, math.sin(math.radians(angle)) * scale
-    side, cubic = 1.0 if mirrored else -1.0, bend / (field / 2.0) ** 2
-    terms = {f"PV{axis}_{number}": cubic for axis in (1, 2) for number in (7, 9)}
-    text = header_text(
-        NAXIS1=width, NAXIS2=height, CRVAL1=ra, CRVAL2=dec, CRPIX1=width / 2 + 0.5, CRPIX2=height / 2 + 0.5,
-        CTYPE1="RA---TPV", CTYPE2="DEC--TPV", PV1_1=1.0, PV2_1=1.0, **terms,
-        CD1_1=side * cos, CD1_2=sin, CD2_1=-side * sin, CD2_2=cos,
-    )  # fmt: skip
-    return read_solutions(text)[0]
+def plate(ra, dec, **about):
+    return read_solutions(tpv_header(ra, dec, **about))[0]
 
 
 def edge_pixels(shape, count):

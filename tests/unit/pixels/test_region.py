@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wcs_truth import header_text
+from wcs_truth import tpv_header
 
 from vo.dali.shapes import Circle, Polygon, Range
 from vo.errors import UsageFault
@@ -19,17 +19,8 @@ RANDOM = np.random.default_rng(1890)
 FINE = 4
 
 
-def image(ra=150.0, dec=20.0, *, field=5.0, angle=0.0, mirrored=False, bend=0.0, width=120, height=90):
-    scale = field / width
-    cos, sin = math.cos(math.radians(angle)) * scale, math.sin(math.radians(angle)) * scale
-    side, cubic = 1.0 if mirrored else -1.0, bend / (field / 2.0) ** 2
-    terms = {f"PV{axis}_{number}": cubic for axis in (1, 2) for number in (7, 9)}
-    text = header_text(
-        NAXIS1=width, NAXIS2=height, CRVAL1=ra, CRVAL2=dec, CRPIX1=width / 2 + 0.5, CRPIX2=height / 2 + 0.5,
-        CTYPE1="RA---TPV", CTYPE2="DEC--TPV", PV1_1=1.0, PV2_1=1.0, **terms,
-        CD1_1=side * cos, CD1_2=sin, CD2_1=-side * sin, CD2_2=cos,
-    )  # fmt: skip
-    return read_solutions(text)[0]
+def image(ra=150.0, dec=20.0, **about):
+    return read_solutions(tpv_header(ra, dec, **{"width": 120, "height": 90, **about}))[0]
 
 
 def vectors(ra, dec):
