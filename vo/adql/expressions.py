@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from vo.adql import tree
-from vo.adql.calls import apply, choose, make_aggregate
+from vo.adql.calls import apply, check_drawable, choose, make_aggregate
 from vo.adql.convert import timestamp, typed
 from vo.adql.functions import FUNCTIONS
 from vo.adql.geometry import BadArgument, check_frame
@@ -262,7 +262,9 @@ class Binder:
         return _negated(like, negated=node.negated)
 
     def _null_test(self, node: tree.NullTest) -> Expression:
-        return IsNull(self.value(node.operand), node.negated)
+        operand = self.value(node.operand)
+        check_drawable(operand, node.at)
+        return IsNull(operand, node.negated)
 
     def _exists(self, node: tree.ExistsTest) -> Expression:
         plan, link = self._query(node.query)

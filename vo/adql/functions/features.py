@@ -1,0 +1,50 @@
+"""What this ADQL offers beyond its core, for TAP's capabilities (TAPRegExt 1.0, section 2.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vo.adql.functions.function import Group
+from vo.adql.functions.table import ALL_FUNCTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One optional feature as a capability lists it: the bare word, or a UDF's signature and what it does."""
+
+    form: str
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureGroup:
+    """The features of one TAPRegExt key."""
+
+    key: str
+    features: tuple[Feature, ...]
+
+
+def _features() -> tuple[FeatureGroup, ...]:
+    words = {
+        Group.STRING: ("ILIKE",),
+        Group.COMMON_TABLE: ("WITH",),
+        Group.SETS: ("UNION", "EXCEPT", "INTERSECT"),
+        Group.TYPE: ("CAST",),
+        Group.OFFSET: ("OFFSET",),
+    }
+    groups = []
+    for group in Group:
+        if group is Group.BASE:
+            continue
+        own = [function for function in ALL_FUNCTIONS if function.group is group]
+        if group is Group.UDF:
+            features = [Feature(function.signature, function.description) for function in own]
+        else:
+            names = dict.fromkeys(function.name for function in own)
+            features = [Feature(word) for word in (*names, *words.get(group, ()))]
+        groups.append(FeatureGroup(group.value, tuple(features)))
+    return tuple(groups)
+
+
+#: What ADQL offers here beyond its core, for TAP's capabilities (TAPRegExt 1.0, section 2.3; TRE-03 to TRE-05).
+FEATURES: tuple[FeatureGroup, ...] = _features()
