@@ -152,6 +152,26 @@ class Convert(Part):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice(Part):
+    """CASE: the value beside the first test that holds, else ``otherwise``.
+
+    The ``tests`` are conditions; with an ``operand`` they are values that it is compared with.
+    """
+
+    type: Type
+    operand: Expression | None
+    tests: tuple[Expression, ...]
+    values: tuple[Expression, ...]
+    otherwise: Expression
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        """The operand, the tests and the values."""
+        operand = () if self.operand is None else (self.operand,)
+        return (*operand, *self.tests, *self.values, self.otherwise)
+
+
+@dataclass(frozen=True, slots=True)
 class QueryValue(Part):
     """The one value of a query in brackets; ``outer`` are columns of the queries around it that it uses."""
 
@@ -384,6 +404,7 @@ Expression = (
     | Operators
     | Apply
     | Convert
+    | Choice
     | QueryValue
     | Truth
     | Point
@@ -410,9 +431,10 @@ Expression = (
 
 @dataclass(frozen=True, slots=True)
 class TableSource:
-    """A relation that stands for a table of the catalogue."""
+    """A relation that stands for a table of the catalogue; ``sample`` is the percentage of its blocks that are read."""
 
     relation: Relation
+    sample: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

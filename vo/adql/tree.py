@@ -105,6 +105,19 @@ class CastTo:
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """``CASE [operand] WHEN .. THEN value ... [ELSE otherwise] END``.
+
+    Each of the ``branches`` has what stands after WHEN, a condition or with an ``operand`` a value, and its THEN.
+    """
+
+    at: int
+    operand: Node | None
+    branches: tuple[tuple[Node, Node], ...]
+    otherwise: Node | None
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """``left operator right``; the operator is one of = <> < > <= >=."""
 
@@ -215,6 +228,7 @@ Node = (
     | Call
     | AggregateCall
     | CastTo
+    | Case
     | Comparison
     | Between
     | InItems
@@ -248,11 +262,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class TableName:
-    """A table of the catalogue, or one of the query's own WITH, and its alias."""
+    """A table of the catalogue, or one of the query's own WITH, and its alias; ``sample`` is TABLESAMPLE's percentage."""
 
     at: int
     parts: tuple[Name, ...]
     alias: Name | None = None
+    sample: Number | None = None
 
 
 @dataclass(frozen=True, slots=True)
