@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lark import Token, Transformer
-
 from vo.adql import tree
+from vo.adql.lexer import Token
 from vo.errors import LimitFault
 
 #: A number with more digits is beyond PostgreSQL's largest integer, and a DOUBLE.
@@ -30,8 +29,8 @@ def _count(token: Token) -> int:
 Children = list[Any]  # tokens and nodes as the grammar puts them
 
 
-class _Builder(Transformer[Token, tree.Query]):
-    """One method for each rule of the grammar; lark calls it while it parses."""
+class _Builder:
+    """One method for each rule of the grammar; the parser calls it as soon as the rule is complete."""
 
     def start(self, children: Children) -> tree.Query:
         query: tree.Query = children[0]
@@ -234,10 +233,10 @@ class _Builder(Transformer[Token, tree.Query]):
     def name(self, children: Children) -> tree.Name:
         token: Token = children[0]
         if token.type == "DELIMITED":
-            return tree.Name(token.start_pos or 0, token[1:-1].replace('""', '"'), delimited=True)
-        return tree.Name(token.start_pos or 0, str(token))
+            return tree.Name(token.start_pos, token[1:-1].replace('""', '"'), delimited=True)
+        return tree.Name(token.start_pos, str(token))
 
 
-def builder() -> Transformer[Token, tree.Query]:
-    """What lark calls while it parses; the start rule gives a :class:`vo.adql.tree.Query`."""
+def builder() -> object:
+    """What the parser calls; the first rule of the grammar gives a :class:`vo.adql.tree.Query`."""
     return _Builder()

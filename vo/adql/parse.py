@@ -6,31 +6,16 @@ import difflib
 import functools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.resources import files
+from itertools import chain
 from typing import Any
 
-from lark import Lark, Token
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
-
-from vo.adql import tree
+from vo.adql import lalr, tree
 from vo.adql.build import builder
 from vo.adql.functions import FUNCTIONS
+from vo.adql.lalr import END, Parser, Unexpected
+from vo.adql.lexer import BadCharacter, Lexer, Limits, Token, token, too_deep
 from vo.errors import ADQLFault, LimitFault
 from vo.metadata.words import RESERVED_WORDS
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a query may ask of the translator; the numbers come from :mod:`vo.settings`.
-
-    ``length`` in characters; ``terms`` counts names, words and literals; ``depth`` counts brackets in brackets.
-    """
-
-    length: int = 200_000
-    terms: int = 50_000
-    depth: int = 100
-
 
 #: Words of the grammar and the terminals they become; a leading underscore means that the tree does not keep the word.
 _KEPT = """SELECT DISTINCT ALL UNION EXCEPT INTERSECT NATURAL INNER LEFT RIGHT FULL CROSS NOT LIKE ILIKE EXISTS ASC DESC
@@ -71,10 +56,9 @@ _CALLED = {
     "COMMA": "','",
     "DOT": "'.'",
     "SEMICOLON": "';'",
-    "$END": "the end of the query",
+    END: "the end of the query",
 }
 
-_PUNCTUATION = frozenset({"LPAR", "RPAR", "COMMA", "DOT", "SEMICOLON"})
 #: Levels of the tree that one pair of brackets may stand for.
 _NODES_PER_BRACKET = 2
 
@@ -87,8 +71,6 @@ _TYPOGRAPHIC = "\u2018\u2019\u201c\u201d\u00b4`"
 #: A longer list of what was expected leaves out what everybody knows.
 _LONG_LIST = 8
 
-_PREFIXES = frozenset({"NOT", "PLUS", "MINUS"})
-
 
 def place(text: str, at: int) -> tuple[int, int]:
     """Line and column, counted from 1, of an offset in the text."""
@@ -98,14 +80,14 @@ def place(text: str, at: int) -> tuple[int, int]:
 def parse(text: str, limits: Limits) -> tree.Query:
     """The tree of a query; :class:`ADQLFault` when it is not ADQL, :class:`LimitFault` beyond the limits."""
     _check_text(text, limits)
+    lexer, parser = _machines()
+    tokens = chain(lexer.tokens(text, limits), [token(END, "", len(text.rstrip()))])
     try:
-        query: tree.Query = _parser(limits).parse(text)  # type: ignore[assignment]  # what the callback of start makes
-    except UnexpectedCharacters as fault:
-        raise _bad_character(text, fault) from None
-    except UnexpectedToken as fault:
-        raise _bad_token(text, fault) from None
-    except UnexpectedInput as fault:  # pragma: no cover - lark has no third kind for this parser
-        raise ADQLFault(f"this is not ADQL: {type(fault).__name__}") from None
+        query: tree.Query = parser.parse(tokens)
+    except BadCharacter as fault:
+        raise _bad_character(text, fault.at) from None
+    except Unexpected as fault:
+        raise _bad_token(text, fault.token, fault.accepted) from None
     # few brackets, signs and joins cannot nest deeply
     capitals = text.upper()
     if sum(capitals.count(mark) for mark in ("(", "-", "+", "NOT", "JOIN")) > _SHALLOW:
@@ -120,7 +102,7 @@ def _check_depth(query: tree.Query, limits: Limits) -> None:
         level = [part for node in level for part in _parts(node)]
         if not level:
             return
-    raise _too_deep(limits)
+    raise too_deep(limits)
 
 
 def _parts(node: Any) -> Iterator[Any]:
@@ -131,13 +113,6 @@ def _parts(node: Any) -> Iterator[Any]:
             value = getattr(node, slot)
             if isinstance(value, tuple) or hasattr(value, "at"):
                 yield value
-
-
-def _too_deep(limits: Limits) -> LimitFault:
-    return LimitFault(
-        f"brackets, signs, joins or sub-queries are nested deeper than the limit query_depth of {limits.depth};"
-        " simplify"
-    )
 
 
 def _check_text(text: str, limits: Limits) -> None:
@@ -152,57 +127,13 @@ def _check_text(text: str, limits: Limits) -> None:
         raise ADQLFault(f"the character {odd.group()!r} cannot be part of a query", line=line, column=column)
 
 
-@functools.lru_cache(maxsize=4)
-def _parser(limits: Limits) -> Lark:
-    grammar = (files("vo.adql") / "grammar.lark").read_text(encoding="utf-8")
-    return Lark(
-        grammar,
-        parser="lalr",
-        lexer="basic",
-        strict=True,
-        transformer=builder(),
-        lexer_callbacks={"NAME": _tell_apart},
-        postlex=_Gauge(limits),
-    )
+@functools.cache
+def _machines() -> tuple[Lexer, Parser]:
+    tables = lalr.load()
+    return Lexer(tables.pattern, frozenset(tables.ignored), _TERMINALS), Parser(tables, builder())
 
 
-def _tell_apart(token: Token) -> Token:
-    kind = _TERMINALS.get(token.upper())
-    if kind is not None:
-        token.type = kind
-    return token
-
-
-class _Gauge:
-    """Counts terms and depth while tokens pass, before anything is built of them."""
-
-    always_accept = ()
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-
-    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        terms = depth = prefixes = 0
-        limits = self._limits
-        for token in stream:
-            kind = token.type
-            if kind in _PUNCTUATION:
-                depth += (kind == "LPAR") - (kind == "RPAR")
-            else:
-                terms += 1
-            prefixes = prefixes + 1 if kind in _PREFIXES else 0
-            if depth + prefixes > limits.depth:
-                raise _too_deep(limits)
-            if terms > limits.terms:
-                raise LimitFault(
-                    f"the query has more than {limits.terms} terms, the limit query_terms;"
-                    " split long lists over several queries"
-                )
-            yield token
-
-
-def _bad_character(text: str, fault: UnexpectedCharacters) -> ADQLFault:
-    at: int = fault.pos_in_stream  # type: ignore[assignment]  # lark's stubs allow None, its lexer always sets it
+def _bad_character(text: str, at: int) -> ADQLFault:
     line, column = place(text, at)
     character = text[at]
     hint = ""
@@ -221,19 +152,17 @@ def _bad_character(text: str, fault: UnexpectedCharacters) -> ADQLFault:
     return ADQLFault(f"{character!r} cannot stand here{hint}", line=line, column=column)
 
 
-def _bad_token(text: str, fault: UnexpectedToken) -> ADQLFault:
-    token = fault.token
-    terminals = fault.accepts or fault.expected
-    at = len(text.rstrip()) if token.type == "$END" else token.start_pos or 0
+def _bad_token(text: str, found: Token, terminals: set[str]) -> ADQLFault:
+    at = found.start_pos
     before = re.search(r"(\w+)\s*$", text[:at])
     word = before[1] if before else ""
     if before and terminals == {"LPAR"} and _TERMINALS.get(word.upper()) in ("FUNCTION", "AGGREGATE"):
         line, column = place(text, before.start())
         problem = f'{word} is a function of ADQL and needs its arguments in brackets; as a name it is written "{word}"'
         return ADQLFault(problem, line=line, column=column)
-    problem = "the query ends too early" if token.type == "$END" else f"{str(token)!r} cannot stand here"
+    problem = "the query ends too early" if found.type == END else f"{str(found)!r} cannot stand here"
     line, column = place(text, at)
-    hint = _hint(token, word, terminals)
+    hint = _hint(found, word, terminals)
     return ADQLFault(f"{problem}; expected {_expected(terminals)}{hint}", line=line, column=column)
 
 
@@ -244,12 +173,12 @@ def _expected(terminals: set[str]) -> str:
     return ", ".join(words[:-1]) + " or " + words[-1] if len(words) > 1 else "".join(words)
 
 
-def _hint(token: Token, before: str, terminals: set[str]) -> str:
+def _hint(found: Token, before: str, terminals: set[str]) -> str:
     """What may have been meant, by the token or by the word in front of it, which may have passed for an alias."""
-    if "NAME" in terminals and token.upper() in RESERVED_WORDS:
-        return f'. {token.upper()} is a reserved word of ADQL; as a name it is written "{token}"'
+    if "NAME" in terminals and found.upper() in RESERVED_WORDS:
+        return f'. {found.upper()} is a reserved word of ADQL; as a name it is written "{found}"'
     words = [terminal.lstrip("_") for terminal in terminals if terminal.lstrip("_") in RESERVED_WORDS]
-    for word in (str(token).upper(), before.upper()):
+    for word in (str(found).upper(), before.upper()):
         if word == "LIMIT":
             return ". ADQL limits rows by SELECT TOP n"
         near = difflib.get_close_matches(word, words, n=1) if word not in RESERVED_WORDS else []
