@@ -6,10 +6,14 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from psycopg import DataError
+
 import vo
 from vo.adql import Limits, compile_query
 from vo.dali.parameters import overflow_text
+from vo.db.advice import advise
 from vo.db.connect import Database
+from vo.db.explain import find_scans
 from vo.db.migrate import initialised_collections
 from vo.db.stream import BatchStream
 from vo.errors import TransientFault
@@ -94,6 +98,20 @@ def answer_query(
         return Answer(format.media_type, format.write(document, (), 0), _nothing, _nothing)
     query = _Query(context.database, compiled.sql, settings.sync_seconds)
     return Answer(format.media_type, query.write(format, document, maxrec), query.close, query.cancel)
+
+
+def find_hints(context: Context, sql: str) -> tuple[str, ...]:
+    """What a person should know of a compiled query before it runs: large tables that no index helps with.
+
+    ``sql`` is that of :class:`vo.adql.Compiled`; each hint is a sentence or two for whoever wrote the query. Asking the
+    database for its plan takes some milliseconds, so that jobs tell hints and synchronous answers do not.
+    """
+    try:
+        with context.database.read() as connection:
+            scans = find_scans(connection, sql, context.settings.hint_rows)
+    except DataError:  # such as a division by zero among constants; the query will tell when it runs
+        return ()
+    return advise(scans, context.catalogue)
 
 
 def _nothing() -> None:

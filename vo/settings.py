@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     query_length: int = Field(200_000, ge=100, description="longest ADQL text, in characters")
     query_terms: int = Field(50_000, ge=100, description="most terms in one ADQL query")
     query_depth: int = Field(100, ge=10, description="deepest nesting in one ADQL query")
+    hint_rows: int = Field(
+        100_000, ge=1, description="a query that would read more rows than this without an index gets a hint"
+    )
     request_bytes: int = Field(20_000_000, ge=1000, description="largest request body, in bytes")
     ids_per_call: int = Field(1000, ge=1, description="most IDs in one Datalink request")
 
