@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from vo.adql import tree
 from vo.adql.calls import apply, check_drawable, choose, make_aggregate
-from vo.adql.convert import timestamp, typed
+from vo.adql.casting import cast
+from vo.adql.convert import convert, timestamp, typed
 from vo.adql.functions import FUNCTIONS
 from vo.adql.geometry import BadArgument, check_frame
 from vo.adql.kinds import NUMBERS, PLAIN, Type, common_type, numeric_result
@@ -18,10 +19,10 @@ from vo.adql.plan import (
     AmongValues,
     And,
     Apply,
+    Choice,
     ColumnValue,
     Compare,
     Constant,
-    Convert,
     Expression,
     HasRows,
     IsNull,
@@ -190,18 +191,47 @@ class Binder:
 
     def _cast(self, node: tree.CastTo) -> Expression:
         operand = self.value(node.operand)
-        target = _CASTS[node.type]
-        text = node.type in ("CHAR", "VARCHAR")
-        if node.length is not None and not text:
-            raise Problem(node.at, f"{node.type} takes no length")
-        if node.length is not None and not 1 <= node.length <= _LONGEST_TEXT:
-            raise Problem(node.at, f"the length of a text runs from 1 to {_LONGEST_TEXT}")
-        if isinstance(operand, Constant) and isinstance(operand.value, str) and target is Type.TIMESTAMP:
-            return timestamp(node.operand.at, operand.value)
-        if operand.type is not Type.NULL and not (operand.type in PLAIN and target in _CASTABLE[operand.type]):
-            raise Problem(node.at, f"values of type {operand.type} cannot be cast to {node.type}")
-        length = 1 if node.type == "CHAR" and node.length is None else node.length
-        return Convert(target, operand, length, padded=node.type == "CHAR")
+        check_drawable(operand, node.operand.at)
+        return cast(node, operand)
+
+    def _case(self, node: tree.Case) -> Expression:
+        operand, tests = self._tests(node)
+        nodes = [value for _, value in node.branches]
+        if node.otherwise is not None:
+            nodes.append(node.otherwise)
+        values = self._alike(nodes)
+        otherwise = values.pop() if node.otherwise is not None else Constant(values[0].type, None)
+        return Choice(values[0].type, operand, tests, tuple(values), otherwise)
+
+    def _tests(self, node: tree.Case) -> tuple[Expression | None, tuple[Expression, ...]]:
+        """What stands after CASE, and what stands after each WHEN, with types that can be compared."""
+        if node.operand is None:
+            binder = replace(self, clause="CASE WHEN")
+            return None, tuple(binder.condition(test) for test, _ in node.branches)
+        operand = self.plain(node.operand)
+        tests: list[Expression] = []
+        for test, _ in node.branches:
+            fitted, value = _fit(node.operand, operand, test, self.plain(test))
+            if operand.type is not Type.NULL and fitted.type is not operand.type and tests:
+                raise Problem(test.at, f"CASE compares with {operand.type}, this is of type {value.type}")
+            operand = fitted
+            tests.append(value)
+        return operand, tuple(tests)
+
+    def _alike(self, nodes: list[tree.Node]) -> list[Expression]:
+        """The values that CASE chooses from, all in one type."""
+        values = [self.value(node) for node in nodes]
+        literal = next((value.type for value in values if value.type in (Type.TIMESTAMP, Type.BOOLEAN)), None)
+        target = Type.NULL
+        for i, node in enumerate(nodes):
+            check_drawable(values[i], node.at)
+            if literal is not None and values[i].type not in (literal, Type.NULL):
+                values[i] = _literal_as(node.at, values[i], literal) or values[i]
+            common = common_type(target, values[i].type)
+            if common is None or common is Type.RANGE:
+                raise Problem(node.at, f"CASE cannot choose between {target} and {values[i].type}")
+            target = common
+        return [convert(typed(value, target), target) for value in values]
 
     def _scalar(self, node: tree.ScalarSubquery) -> Expression:
         plan, link = self._query(node.query)
@@ -292,6 +322,7 @@ class Binder:
         tree.Call: _call,
         tree.AggregateCall: _aggregate,
         tree.CastTo: _cast,
+        tree.Case: _case,
         tree.ScalarSubquery: _scalar,
         tree.Comparison: _comparison,
         tree.Between: _between,
@@ -304,26 +335,6 @@ class Binder:
         tree.AllOf: _all_of,
         tree.AnyOf: _any_of,
     }
-
-
-_CASTS = {
-    "SMALLINT": Type.SMALLINT,
-    "INTEGER": Type.INTEGER,
-    "BIGINT": Type.BIGINT,
-    "REAL": Type.REAL,
-    "DOUBLE PRECISION": Type.DOUBLE,
-    "CHAR": Type.TEXT,
-    "VARCHAR": Type.TEXT,
-    "TIMESTAMP": Type.TIMESTAMP,
-}
-_LONGEST_TEXT = 10_000_000
-_NUMBERS_AND_TEXT = NUMBERS | {Type.TEXT}
-_CASTABLE: dict[Type, frozenset[Type]] = {
-    **dict.fromkeys(NUMBERS, _NUMBERS_AND_TEXT),
-    Type.TEXT: _NUMBERS_AND_TEXT | {Type.TIMESTAMP},
-    Type.TIMESTAMP: frozenset({Type.TEXT, Type.TIMESTAMP}),
-    Type.BOOLEAN: frozenset({Type.TEXT, Type.INTEGER}),
-}
 
 
 def _negated(condition: Expression, *, negated: bool) -> Expression:

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vo.adql.expressions import has_aggregate
 from vo.adql.kinds import SHAPES, Type
 from vo.adql.plan import (
-    Apply,
     BodyPlan,
-    ColumnValue,
     Constant,
     Convert,
     Expression,
@@ -20,8 +17,6 @@ from vo.adql.plan import (
     JoinSource,
     Minus,
     Output,
-    Point,
-    Polygon,
     QueryPlan,
     QuerySource,
     SelectPlan,
@@ -32,7 +27,7 @@ from vo.adql.plan import (
     WithSource,
 )
 from vo.adql.quoting import identifier
-from vo.adql.spherical import VERTICES
+from vo.adql.regions import text_form
 from vo.adql.values import Values, iso_text
 
 
@@ -143,55 +138,26 @@ class Renderer:
         if final:
             return [f"{self._result(expression, has_text=has_text)} AS {_quoted(item.output)}"]
         columns = [f"{self._values.value(expression)} AS {identifier(item.output.sql)}"]
-        if has_text and item.output.text is not None and isinstance(expression, ColumnValue):
-            columns.append(f"{self._text(expression)} AS {identifier(item.output.text)}")
+        form = text_form(expression) if has_text and item.output.text is not None else None
+        if form is not None and item.output.text is not None:
+            columns.append(f"{self._values.value(form)} AS {identifier(item.output.text)}")
         return columns
-
-    def _text(self, column: ColumnValue) -> str:
-        return f"{identifier(column.relation.alias)}.{identifier(column.output.text or '')}"
 
     def _result(self, expression: Expression, *, has_text: bool) -> str:
         """The value as Arrow can carry it."""
         kind = expression.type
         if kind in SHAPES:
-            if has_text and isinstance(expression, ColumnValue):
-                return self._text(expression)
-            return self._coordinates(expression)
+            form = text_form(expression) if has_text else None
+            return self._values.coordinates(expression) if form is None else self._values.value(form)
         if kind is Type.TIMESTAMP:
             return iso_text(self._values.value(expression))
         return self._values.value(expression)
-
-    def _coordinates(self, expression: Expression) -> str:
-        """The numbers of a shape in degrees: DALI's point, circle and polygon (1.1, section 3.3.5 to 3.3.7)."""
-        if isinstance(expression, Constant):
-            return "NULL::float8[]"
-        text = self._values.operand(expression)
-        if isinstance(expression, Polygon):
-            return self._vertices(expression, text)
-        if expression.type is Type.POLYGON:
-            return VERTICES.format(_Written(text))
-        if isinstance(expression, Apply) and not has_aggregate(expression):
-            # long ones are written once
-            return f"(SELECT {_numbers(expression.type, 'v')} FROM (SELECT {text} AS v OFFSET 0) AS vo_value)"
-        return _numbers(expression.type, text)
-
-    def _vertices(self, polygon: Polygon, text: str) -> str:
-        """A polygon of written points is shown as it was written; that it can be made is still checked."""
-        numbers = []
-        for vertex in polygon.vertices:
-            if not isinstance(vertex, Point):
-                return VERTICES.format(_Written(text))
-            numbers += [self._values.value(vertex.lon), self._values.value(vertex.lat)]
-        return f"CASE WHEN {text} IS NOT NULL THEN ARRAY[{', '.join(numbers)}]::float8[] END"
 
     # FROM
 
     def _source(self, source: SourcePlan) -> str:
         if isinstance(source, TableSource):
-            table = source.relation.table
-            if table is None:  # pragma: no cover - such a relation always has one
-                raise TypeError(source)
-            return f"{identifier(table.schema)}.{identifier(table.name)} AS {identifier(source.relation.alias)}"
+            return _table(source)
         if isinstance(source, WithSource):
             return f"{identifier(source.name)} AS {identifier(source.relation.alias)}"
         if isinstance(source, QuerySource):
@@ -209,24 +175,19 @@ class Renderer:
         return f"{left} {source.kind} JOIN {right} ON {self._values.condition(source.condition)}"
 
 
-class _Written:
-    """SQL that is already safe to stand anywhere, for a template."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __format__(self, spec: str) -> str:
-        return self._text
-
-
-def _numbers(type_: Type, text: str) -> str:
-    """A point or circle as array of degrees; the array of a null is null."""
-    centre, radius = text, ""
-    if type_ is Type.CIRCLE:
-        centre, radius = f"center({text})", f", degrees(radius({text}))"
-    return f"CASE WHEN {text} IS NOT NULL THEN ARRAY[degrees(long({centre})), degrees(lat({centre})){radius}] END"
+def _table(source: TableSource) -> str:
+    table = source.relation.table
+    if table is None:  # pragma: no cover - such a relation always has one
+        raise TypeError(source)
+    schema, alias = identifier(table.schema), identifier(source.relation.alias)
+    if source.sample is None:
+        return f"{schema}.{identifier(table.name)} AS {alias}"
+    sampled = f"TABLESAMPLE SYSTEM ({source.sample!r})"
+    if not table.is_view:
+        return f"{schema}.{identifier(table.name)} AS {alias} {sampled}"
+    # PostgreSQL samples no views: the same rows of a sample of its table, with the hidden columns
+    stored = f"{schema}.{identifier(table.view_of or '')}"
+    return f"(SELECT * FROM {stored} {sampled} WHERE {table.view_condition or 'true'}) AS {alias}"
 
 
 def _quoted(output: Output) -> str:

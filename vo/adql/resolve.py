@@ -34,6 +34,7 @@ from vo.adql.plan import (
     WithPlan,
     WithSource,
 )
+from vo.adql.regions import text_form
 from vo.adql.scope import Leaf, Link, Namespace, Pair, Scope, Visible, nearest, query_relation, table_relation
 from vo.adql.spherical import OWN_ALIASES
 from vo.adql.tree import Name, Problem
@@ -191,7 +192,7 @@ class Resolver:
                 unique = result_names.take(name)
                 sql = sql_names.take(unique)
                 text = None
-                if isinstance(expression, ColumnValue) and expression.output.text is not None:
+                if text_form(expression) is not None:
                     text = sql_names.take(f"{sql}_text")
                 found = expression.output.column if isinstance(expression, ColumnValue) else None
                 known = written if written is not None else unique
@@ -221,6 +222,8 @@ class Resolver:
     def _table(self, node: tree.TableName) -> tuple[SourcePlan, Namespace]:
         known = self._with.get(node.parts[0].text.lower()) if len(node.parts) == 1 else None
         if known is not None and node.parts[0].matches(known[2].text):
+            if node.sample is not None:
+                raise Problem(node.sample.at, f"TABLESAMPLE takes a table of this service, {node.parts[0]} is a query")
             name, outputs, written = known
             alias = node.alias.text if node.alias else written.text
             relation = query_relation(outputs, self._alias(alias), alias)
@@ -230,7 +233,7 @@ class Resolver:
             relation = table_relation(table, self._alias(node.alias.text), (node.alias.text,))
         else:
             relation = table_relation(table, self._alias(table.name), (table.schema, table.name))
-        return TableSource(relation), Leaf(relation)
+        return TableSource(relation, _sample(node, table)), Leaf(relation)
 
     def _find_table(self, parts: tuple[Name, ...]) -> Table:
         if len(parts) == 1:
@@ -263,7 +266,8 @@ class Resolver:
             names = node.using or tuple(_common_names(node.at, left_names, right_names))
             pairs = [_merge(name, node, left_names, right_names) for name in names]
             if not pairs:
-                return JoinSource("CROSS", left, right, None), Pair(left_names, right_names)
+                # all rows of both sides fit each other
+                return JoinSource(node.kind, left, right, None), Pair(left_names, right_names)
             merged = tuple(visible for visible, _ in pairs)
             terms = tuple(condition for _, condition in pairs)
             condition = terms[0] if len(terms) == 1 else And(terms)
@@ -281,6 +285,17 @@ class Resolver:
         )
         self._aliases.add(alias)
         return alias
+
+
+def _sample(node: tree.TableName, table: Table) -> float | None:
+    """The percentage of TABLESAMPLE."""
+    if node.sample is None:
+        return None
+    if not 0 < node.sample.value <= 100:  # noqa: PLR2004 - all of it
+        raise Problem(node.sample.at, "TABLESAMPLE takes a percentage above 0 and up to 100")
+    if table.is_view and table.view_of is None:
+        raise Problem(node.at, f"{table.qualified} is a view of which no sample can be taken; sample a table")
+    return float(node.sample.value)
 
 
 def _any_aggregate(plan: SelectPlan) -> bool:
@@ -444,11 +459,8 @@ def _merge(name: Name, node: tree.Join, left: Namespace, right: Namespace) -> tu
 
 def _comparable(visible: Visible) -> Expression:
     """Shapes that have their text beside them are compared by it."""
-    value = visible.value
-    if isinstance(value, ColumnValue) and value.output.text is not None:
-        text = replace(value.output, sql=value.output.text, type=Type.TEXT, text=None)
-        return ColumnValue(value.relation, text)
-    return value
+    form = text_form(visible.value)
+    return visible.value if form is None else form
 
 
 def _has_equality(condition: Expression, left: Namespace, right: Namespace) -> bool:

@@ -23,6 +23,11 @@ def vector(place: LonLat) -> Vector:
     return math.cos(lat) * math.cos(lon), math.cos(lat) * math.sin(lon), math.sin(lat)
 
 
+def place(v: Vector) -> LonLat:
+    """Longitude (0 to 360) and latitude in degrees of a vector of any length."""
+    return math.degrees(math.atan2(v[1], v[0])) % 360, math.degrees(math.atan2(v[2], math.hypot(v[0], v[1])))
+
+
 def _cross(a: Vector, b: Vector) -> Vector:
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
@@ -93,6 +98,14 @@ _EDGES = (
 VERTICES = (
     "(SELECT array_agg(round(degrees(v)::numeric, 12)::float8 ORDER BY n)"
     f" FROM unnest({_NUMBERS}) WITH ORDINALITY AS vo_vertex(v, n))"
+)
+
+#: A point, circle or polygon of DALI's text for it: numbers in degrees, separated by blanks (DALI 1.1, section 3.3.5
+#: to 3.3.7). They are put into pgSphere's own form, whose reader refuses what is not whole.
+POINT_OF_TEXT = r"('(' || regexp_replace(trim({0}), '\s+', 'd,', 'g') || 'd)')::spoint"
+CIRCLE_OF_TEXT = r"('<' || regexp_replace(trim({0}), '^(\S+)\s+(\S+)\s+(\S+)$', '(\1d,\2d),\3d') || '>')::scircle"
+POLYGON_OF_TEXT = (
+    r"('{{' || rtrim(regexp_replace({0}, '\s*(\S+)\s+(\S+)(\s+|$)', '(\1d,\2d),', 'g'), ',') || '}}')::spoly"
 )
 
 #: The centre of area of the polygon {0}: half the sum over its edges of (angle of the edge) times (pole of the edge),

@@ -8,13 +8,15 @@ from typing import ClassVar
 
 from vo.adql import spherical
 from vo.adql.convert import convert
+from vo.adql.expressions import has_aggregate
 from vo.adql.geometry import number
-from vo.adql.kinds import INTEGERS, Type
+from vo.adql.kinds import INTEGERS, SHAPES, Type
 from vo.adql.plan import (
     AmongRows,
     AmongValues,
     And,
     Apply,
+    Choice,
     Circle,
     ColumnValue,
     Compare,
@@ -39,13 +41,14 @@ from vo.adql.plan import (
     Within,
 )
 from vo.adql.quoting import identifier, literal
+from vo.adql.spherical import VERTICES
 from vo.errors import LimitFault
 
 #: No call has longer SQL, in characters. Some templates write an argument many times, and calls nest.
 LONGEST_CALL = 1_000_000
 
 #: What stands anywhere without brackets.
-_ATOMS = (Constant, ColumnValue, Apply, Convert, QueryValue, Point, Circle, Polygon, Range, Truth)
+_ATOMS = (Constant, ColumnValue, Apply, Choice, Convert, QueryValue, Point, Circle, Polygon, Range, Truth)
 
 
 class _Argument:
@@ -59,6 +62,18 @@ class _Argument:
 
     def __format__(self, spec: str) -> str:
         return self._values.operand(self._expression) if spec == "p" else self._values.value(self._expression)
+
+
+class _Written:
+    """SQL that is already safe to stand anywhere, for a template."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __format__(self, spec: str) -> str:
+        return self._text
 
 
 class Values:
@@ -131,15 +146,30 @@ class Values:
     def _convert(self, node: Convert) -> str:
         operand = node.operand
         text = self.operand(operand)
+        if node.type in SHAPES:
+            return _OF_TEXT[node.type].format(self.value(operand))
         if node.type is not Type.TEXT:
-            return f"{text}::{node.type.sql}"
+            step = "::int" if operand.type is Type.BOOLEAN and node.type is not Type.INTEGER else ""
+            return f"{text}{step}::{node.type.sql}"
         if operand.type is Type.TIMESTAMP:
             text = iso_text(text)
+        elif operand.type in SHAPES:
+            text = f"array_to_string({self.coordinates(operand)}, ' ')"
         elif operand.type is not Type.TEXT or isinstance(operand, Constant):
             text = f"{text}::text"
         if node.length is None:
             return text
         return f"rpad({text}, {node.length})" if node.padded else f"left({text}, {node.length})"
+
+    def _choice(self, node: Choice) -> str:
+        return self.choice(node, self.value)
+
+    def choice(self, node: Choice, write: Callable[[Expression], str]) -> str:
+        """SQL of a CASE, with what it chooses from written by another method."""
+        operand = "" if node.operand is None else f" {self.operand(node.operand)}"
+        pairs = zip(node.tests, node.values, strict=True)
+        branches = "".join(f" WHEN {self.value(test)} THEN {write(value)}" for test, value in pairs)
+        return f"CASE{operand}{branches} ELSE {write(node.otherwise)} END"
 
     def _query_value(self, node: QueryValue) -> str:
         return f"({self._query(node.query)})"
@@ -148,6 +178,31 @@ class Values:
         return f"({self.value(node.condition)})::int"
 
     # Shapes
+
+    def coordinates(self, shape: Expression) -> str:
+        """The numbers of a shape in degrees: DALI's point, circle and polygon (1.1, section 3.3.5 to 3.3.7)."""
+        if isinstance(shape, Constant):
+            return "NULL::float8[]"
+        if isinstance(shape, Choice):
+            return self.choice(shape, self.coordinates)
+        text = self.operand(shape)
+        if isinstance(shape, Polygon):
+            return self._vertices(shape, text)
+        if shape.type is Type.POLYGON:
+            return VERTICES.format(_Written(text))
+        if isinstance(shape, Apply | Convert) and not has_aggregate(shape):
+            # long ones are written once
+            return f"(SELECT {_numbers(shape.type, 'v')} FROM (SELECT {text} AS v OFFSET 0) AS vo_value)"
+        return _numbers(shape.type, text)
+
+    def _vertices(self, polygon: Polygon, text: str) -> str:
+        """A polygon of written points is shown as it was written; that it can be made is still checked."""
+        numbers = []
+        for vertex in polygon.vertices:
+            if not isinstance(vertex, Point):
+                return VERTICES.format(_Written(text))
+            numbers += [self.value(vertex.lon), self.value(vertex.lat)]
+        return f"CASE WHEN {text} IS NOT NULL THEN ARRAY[{', '.join(numbers)}]::float8[] END"
 
     def _point(self, node: Point) -> str:
         return f"spoint(radians({self._double(node.lon)}), radians({self._double(node.lat)}))"
@@ -252,6 +307,7 @@ class Values:
         Operators: _operators,
         Apply: _apply,
         Convert: _convert,
+        Choice: _choice,
         QueryValue: _query_value,
         Truth: _truth,
         Point: _point,
@@ -273,6 +329,13 @@ class Values:
     }
 
 
+_OF_TEXT = {
+    Type.POINT: spherical.POINT_OF_TEXT,
+    Type.CIRCLE: spherical.CIRCLE_OF_TEXT,
+    Type.POLYGON: spherical.POLYGON_OF_TEXT,
+}
+
+
 def _bare(column: ColumnValue) -> str:
     """The column as it is stored."""
     return f"{identifier(column.relation.alias)}.{identifier(column.output.sql)}"
@@ -281,6 +344,14 @@ def _bare(column: ColumnValue) -> str:
 def iso_text(timestamp: str) -> str:
     """SQL that writes a timestamp as DALI does (1.1, section 3.3.3), with no more decimals than it has."""
     return f"rtrim(rtrim(to_char({timestamp}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), '0'), '.')"
+
+
+def _numbers(type_: Type, text: str) -> str:
+    """A point or circle as array of degrees; the array of a null is null."""
+    centre, radius = text, ""
+    if type_ is Type.CIRCLE:
+        centre, radius = f"center({text})", f", degrees(radius({text}))"
+    return f"CASE WHEN {text} IS NOT NULL THEN ARRAY[degrees(long({centre})), degrees(lat({centre})){radius}] END"
 
 
 def _constant_place(vertex: Expression) -> tuple[float, float] | None:
