@@ -12,10 +12,14 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from vo.adql.lexer import Token
+
+GRAMMAR = Path(__file__).with_name("grammar.lark")
+#: The tables as JSON.
+KEPT = Path(__file__).with_name("grammar.json")
 
 #: The terminal that stands behind a query's last token.
 END = "$END"
@@ -153,9 +157,8 @@ def _children(rule: Rule, values: list[Any]) -> list[Any]:
 
 def load() -> Tables:
     """The tables of the grammar, from the file beside it where that fits."""
-    folder = files("vo.adql")
-    grammar = (folder / "grammar.lark").read_text(encoding="utf-8")
-    kept = json.loads((folder / "grammar.json").read_text(encoding="utf-8"))
+    grammar = GRAMMAR.read_text(encoding="utf-8")
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))
     if kept["grammar"] != _digest(grammar):
         return compute(grammar)
     return Tables(

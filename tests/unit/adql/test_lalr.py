@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from importlib.resources import files
 
 import pytest
 from adql import fixtures
@@ -19,8 +18,7 @@ from vo.adql.lexer import Token, token
 from vo.adql.parse import parse
 from vo.errors import UsageFault
 
-GRAMMAR = (files("vo.adql") / "grammar.lark").read_text(encoding="utf-8")
-KEPT = files("vo.adql") / "grammar.json"
+GRAMMAR = lalr.GRAMMAR.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +29,10 @@ def tables() -> lalr.Tables:
 def test_the_kept_tables_are_those_of_the_grammar(tables, update_golden):
     """After an edit of the grammar: pytest tests/unit/adql/test_lalr.py --update-golden."""
     if update_golden:
-        KEPT.write_text(tables.dump(), encoding="utf-8")
-    assert KEPT.read_text(encoding="utf-8") == tables.dump(), "grammar.json is not of this grammar: use --update-golden"
+        lalr.KEPT.write_text(tables.dump(), encoding="utf-8")
+    assert lalr.KEPT.read_text(encoding="utf-8") == tables.dump(), (
+        "grammar.json is not of this grammar: use --update-golden"
+    )
     assert lalr.load() == tables
 
 
@@ -52,9 +52,10 @@ def test_the_same_grammar_gives_the_same_tables(tables, seed):
 
 def test_tables_of_another_grammar_are_not_used(monkeypatch, tmp_path, tables):
     (tmp_path / "grammar.lark").write_text(GRAMMAR + "\n// a comment more\n", encoding="utf-8")
-    stale = json.loads(KEPT.read_text(encoding="utf-8")) | {"rules": []}
+    stale = json.loads(lalr.KEPT.read_text(encoding="utf-8")) | {"rules": []}
     (tmp_path / "grammar.json").write_text(json.dumps(stale), encoding="utf-8")
-    monkeypatch.setattr(lalr, "files", lambda _: tmp_path)
+    monkeypatch.setattr(lalr, "GRAMMAR", tmp_path / "grammar.lark")
+    monkeypatch.setattr(lalr, "KEPT", tmp_path / "grammar.json")
     assert lalr.load().rules == tables.rules
 
 
