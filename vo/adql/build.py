@@ -26,6 +26,11 @@ def _count(token: Token) -> int:
     return min(int(token), ALL_ROWS) if len(token) <= _INT_DIGITS else ALL_ROWS
 
 
+def _all_of_it(join: tree.Join) -> tree.Query:
+    """The query that a join in brackets is (SQL-92, section 7.10): all of its columns."""
+    return tree.Query(join.at, tree.Select(join.at, False, None, (tree.Star(join.at),), (join,)))
+
+
 Children = list[Any]  # tokens and nodes as the grammar puts them
 
 
@@ -40,6 +45,13 @@ class _Builder:
         with_items, body, order_by, offset = children
         at = with_items[0].at if with_items else body.at
         return tree.Query(at, body, with_items or (), order_by or (), offset)
+
+    def query_from(self, children: Children) -> tree.Query:
+        with_items, body, offset = children
+        return self.query([with_items, body, None, offset])
+
+    def query_of(self, children: Children) -> tree.Query:
+        return self.query([*children, None, None])
 
     def with_clause(self, children: Children) -> tuple[tree.WithItem, ...]:
         return tuple(children)
@@ -112,23 +124,37 @@ class _Builder:
         return token
 
     def join(self, children: Children) -> tree.Join:
-        left, natural, kind, right, specification = children
-        columns = specification if isinstance(specification, tuple) else ()
-        return tree.Join(
-            left.at,
-            "INNER" if kind is None else kind.upper(),
-            left,
-            right,
-            natural is not None,
-            None if columns else specification,
-            columns,
-        )
+        left, kind, right, specification = children
+        kind = "INNER" if kind is None else kind.upper()
+        if isinstance(specification, tuple):
+            return tree.Join(left.at, kind, left, right, using=specification)
+        return tree.Join(left.at, kind, left, right, condition=specification)
+
+    def natural_join(self, children: Children) -> tree.Join:
+        left, _, kind, right = children
+        return tree.Join(left.at, "INNER" if kind is None else kind.upper(), left, right, natural=True)
+
+    def cross_join(self, children: Children) -> tree.Join:
+        left, _, right = children
+        return tree.Join(left.at, "CROSS", left, right)
 
     def table_name(self, children: Children) -> tree.TableName:
-        return tree.TableName(children[0][0].at, children[0], children[1] if len(children) > 1 else None)
+        name, alias, sample = children
+        return tree.TableName(name[0].at, name, alias, sample)
+
+    def sampled_table(self, children: Children) -> tree.TableName:
+        name, sample, alias = children
+        return tree.TableName(name[0].at, name, alias, sample)
+
+    def sample(self, children: Children) -> tree.Number:
+        return tree.Number(children[1].start_pos, float(children[1]))
 
     def derived(self, children: Children) -> tree.Derived:
         return tree.Derived(children[0].at, children[0], children[1])
+
+    def derived_join(self, children: Children) -> tree.Derived:
+        join, alias = children
+        return tree.Derived(join.at, _all_of_it(join), alias)
 
     def disjunction(self, children: Children) -> tree.AnyOf:
         return tree.AnyOf(children[0].at, tuple(children))
@@ -151,8 +177,11 @@ class _Builder:
         operand, negated, query = children
         return tree.InSubquery(operand.at, operand, query, negated is not None)
 
-    def in_list(self, children: Children) -> tree.InItems:
+    def in_list(self, children: Children) -> tree.InItems | tree.InSubquery:
         operand, negated, *items = children
+        if len(items) == 1 and isinstance(items[0], tree.ScalarSubquery):
+            # brackets more than needed: a query in brackets is a table here (ADQL 2.1, <in_predicate_value>)
+            return tree.InSubquery(operand.at, operand, items[0].query, negated is not None)
         return tree.InItems(operand.at, operand, tuple(items), negated is not None)
 
     def like(self, children: Children) -> tree.Matches:
@@ -164,6 +193,9 @@ class _Builder:
 
     def exists(self, children: Children) -> tree.ExistsTest:
         return tree.ExistsTest(children[0].start_pos, children[1])
+
+    def exists_join(self, children: Children) -> tree.ExistsTest:
+        return tree.ExistsTest(children[0].start_pos, _all_of_it(children[1]))
 
     def sum_chain(self, children: Children) -> tree.Chain:
         first, *rest = children
@@ -219,10 +251,19 @@ class _Builder:
         word, operand, (name, length) = children
         return tree.CastTo(word.start_pos, operand, name, length)
 
+    def case(self, children: Children) -> tree.Case:
+        word, operand, *branches, otherwise = children
+        return tree.Case(word.start_pos, operand, tuple(branches), otherwise)
+
+    def branch(self, children: Children) -> tuple[tree.Node, tree.Node]:
+        test, value = children
+        return test, value
+
     def type(self, children: Children) -> tuple[str, int | None]:
         if children[0].type == "DOUBLE":
             return "DOUBLE PRECISION", None
-        return children[0].upper(), None if children[1] is None else _count(children[1])
+        length = children[1] if len(children) > 1 else None
+        return children[0].upper(), None if length is None else _count(length)
 
     def qualified(self, children: Children) -> tuple[tree.Name, ...]:
         return (children[0],)

@@ -19,10 +19,13 @@ from vo.metadata.words import RESERVED_WORDS
 
 #: Words of the grammar and the terminals they become; a leading underscore means that the tree does not keep the word.
 _KEPT = """SELECT DISTINCT ALL UNION EXCEPT INTERSECT NATURAL INNER LEFT RIGHT FULL CROSS NOT LIKE ILIKE EXISTS ASC DESC
-    CAST DOUBLE NULL"""
-_DROPPED = """WITH AS FROM TOP WHERE GROUP BY HAVING ORDER OFFSET JOIN OUTER ON USING OR AND BETWEEN IN IS PRECISION"""
+    CAST CASE DOUBLE NULL TABLESAMPLE"""
+_DROPPED = """WITH AS FROM TOP WHERE GROUP BY HAVING ORDER OFFSET JOIN OUTER ON USING OR AND BETWEEN IN IS PRECISION
+    WHEN THEN ELSE END"""
 
 AGGREGATES = ("AVG", "COUNT", "MAX", "MIN", "SUM")
+#: Types that are functions, too.
+SHAPES = ("POINT", "CIRCLE", "POLYGON")
 TYPES = ("SMALLINT", "INTEGER", "BIGINT", "REAL", "CHAR", "VARCHAR", "TIMESTAMP")
 
 _TERMINALS: dict[str, str] = (
@@ -30,6 +33,7 @@ _TERMINALS: dict[str, str] = (
     | {name: "FUNCTION" for name in FUNCTIONS if name in RESERVED_WORDS}
     | dict.fromkeys(AGGREGATES, "AGGREGATE")
     | dict.fromkeys(TYPES, "TYPE")
+    | dict.fromkeys(SHAPES, "SHAPE")
     | {word: word for word in _KEPT.split()}
     | {word: f"_{word}" for word in _DROPPED.split()}
 )
@@ -90,7 +94,7 @@ def parse(text: str, limits: Limits) -> tree.Query:
         raise _bad_token(text, fault.token, fault.accepted) from None
     # few brackets, signs and joins cannot nest deeply
     capitals = text.upper()
-    if sum(capitals.count(mark) for mark in ("(", "-", "+", "NOT", "JOIN")) > _SHALLOW:
+    if sum(capitals.count(mark) for mark in ("(", "-", "+", "NOT", "JOIN", "CASE")) > _SHALLOW:
         _check_depth(query, limits)
     return query
 
@@ -156,7 +160,7 @@ def _bad_token(text: str, found: Token, terminals: set[str]) -> ADQLFault:
     at = found.start_pos
     before = re.search(r"(\w+)\s*$", text[:at])
     word = before[1] if before else ""
-    if before and terminals == {"LPAR"} and _TERMINALS.get(word.upper()) in ("FUNCTION", "AGGREGATE"):
+    if before and terminals == {"LPAR"} and _TERMINALS.get(word.upper()) in ("FUNCTION", "SHAPE", "AGGREGATE"):
         line, column = place(text, before.start())
         problem = f'{word} is a function of ADQL and needs its arguments in brackets; as a name it is written "{word}"'
         return ADQLFault(problem, line=line, column=column)

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from vo.adql import spherical
 from vo.adql.convert import convert
+from vo.adql.frames import rotation_sql
 from vo.adql.expressions import has_aggregate
 from vo.adql.geometry import number
 from vo.adql.kinds import INTEGERS, SHAPES, Type
@@ -37,6 +38,7 @@ from vo.adql.plan import (
     QueryValue,
     Range,
     Spherical,
+    Transformed,
     Truth,
     Within,
 )
@@ -48,11 +50,14 @@ from vo.errors import LimitFault
 LONGEST_CALL = 1_000_000
 
 #: What stands anywhere without brackets.
-_ATOMS = (Constant, ColumnValue, Apply, Choice, Convert, QueryValue, Point, Circle, Polygon, Range, Truth)
+_ATOMS = (Constant, ColumnValue, Apply, Choice, Convert, QueryValue, Point, Circle, Polygon, Range, Truth, Transformed)
 
 
 class _Argument:
-    """An argument in a template: ``{0}`` as it is, ``{0:p}`` with brackets where it needs them."""
+    """An argument in a template: ``{0}`` as it is, ``{0:p}`` with brackets where it needs them.
+
+    ``{0:lon}`` and ``{0:lat}`` are the coordinates of a point in degrees.
+    """
 
     __slots__ = ("_expression", "_values")
 
@@ -61,6 +66,8 @@ class _Argument:
         self._expression = expression
 
     def __format__(self, spec: str) -> str:
+        if spec in ("lon", "lat"):
+            return self._values.coordinate(self._expression, spec)
         return self._values.operand(self._expression) if spec == "p" else self._values.value(self._expression)
 
 
@@ -169,7 +176,8 @@ class Values:
         operand = "" if node.operand is None else f" {self.operand(node.operand)}"
         pairs = zip(node.tests, node.values, strict=True)
         branches = "".join(f" WHEN {self.value(test)} THEN {write(value)}" for test, value in pairs)
-        return f"CASE{operand}{branches} ELSE {write(node.otherwise)} END"
+        is_null = isinstance(node.otherwise, Constant) and node.otherwise.value is None
+        return f"CASE{operand}{branches}{'' if is_null else f' ELSE {write(node.otherwise)}'} END"
 
     def _query_value(self, node: QueryValue) -> str:
         return f"({self._query(node.query)})"
@@ -228,6 +236,15 @@ class Values:
 
     def _range(self, node: Range) -> str:
         return spherical.range_box(node.lon_min, node.lon_max, node.lat_min, node.lat_max)
+
+    def _transformed(self, node: Transformed) -> str:
+        return f"({self.operand(node.shape)}{rotation_sql(node.source, node.target)})"
+
+    def coordinate(self, position: Expression, which: str) -> str:
+        """Longitude or latitude of a point, degrees: the very numbers it was made of, where they are at hand."""
+        if isinstance(position, Point):
+            return self._double(position.lon if which == "lon" else position.lat)
+        return f"degrees({'long' if which == 'lon' else 'lat'}({self.value(position)}))"
 
     def _double(self, expression: Expression) -> str:
         """A number as float8; that of a real column is made one, so that it fits the indexed expression."""
@@ -314,6 +331,7 @@ class Values:
         Circle: _circle,
         Polygon: _polygon,
         Range: _range,
+        Transformed: _transformed,
         Compare: _compare,
         Within: _within,
         AmongValues: _among_values,
