@@ -6,8 +6,6 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from psycopg import DataError
-
 import vo
 from vo.adql import Limits, compile_query
 from vo.dali.parameters import overflow_text
@@ -16,7 +14,7 @@ from vo.db.connect import Database
 from vo.db.explain import find_scans
 from vo.db.migrate import initialised_collections
 from vo.db.stream import BatchStream
-from vo.errors import TransientFault
+from vo.errors import TransientFault, UsageFault
 from vo.metadata.collection import Collection, load_collection
 from vo.metadata.felis import load_catalogue
 from vo.metadata.fields import Catalogue, Field
@@ -87,7 +85,9 @@ def answer_query(
     """
     settings = context.settings
     # One row more than is sent tells whether there are more, at no cost; nothing is ever counted.
-    compiled = compile_query(text, context.catalogue, base_url=base_url, max_rows=maxrec + 1, limits=_limits(settings))
+    compiled = compile_query(
+        text, context.catalogue, base_url=base_url, max_rows=maxrec + 1, limits=query_limits(settings)
+    )
     document = Document(
         fields=compiled.fields,
         infos=(*origin(context, protocol=protocol, request=request, query=text), *infos),
@@ -109,7 +109,7 @@ def find_hints(context: Context, sql: str) -> tuple[str, ...]:
     try:
         with context.database.read() as connection:
             scans = find_scans(connection, sql, context.settings.hint_rows)
-    except DataError:  # such as a division by zero among constants; the query will tell when it runs
+    except UsageFault:  # such as a division by zero among constants: the query will tell it when it runs
         return ()
     return advise(scans, context.catalogue)
 
@@ -191,5 +191,6 @@ def _credits(collection: Collection) -> tuple[tuple[str, str | None], ...]:
     )
 
 
-def _limits(settings: Settings) -> Limits:
+def query_limits(settings: Settings) -> Limits:
+    """What a query may ask of the translator here."""
     return Limits(length=settings.query_length, terms=settings.query_terms, depth=settings.query_depth)

@@ -236,16 +236,36 @@ def test_demo_serves_shares_its_database_and_stops_in_order(data):
         assert re.search(r"pole +│ 40\.0", asked.stdout)
         assert "t_exptime [s]" in asked.stdout
         assert "SELECT" in asked.stdout.split("┏")[0]
-        planned = run("adql", "SELECT count(*) FROM demo.plates", "--explain", "--data", data)
-        assert "cost=" in planned.stdout
+        asks_for_plans(data)
         cut = run("adql", "SELECT plate_id FROM demo.plates", "--rows", 3, "--data", data)
         assert "more rows" in cut.stdout
-        wrong = run("adql", "SELECT plate FROM demo.plates", "--data", data)
-        is_one_friendly_line(wrong, "line 1, column 8", "plate_id")
+        alone = run("adql", "-q", "SELECT plate_id FROM demo.plates WHERE plate_id = 'pole'", "--data", data)
+        assert alone.stdout.startswith("┏━━━━━━━━━━┓")
+        wrong = run("adql", "SELECT plate\nFROM demo.plates", "--data", data)
+        assert wrong.returncode == 1
+        problem, line, caret = wrong.stderr.splitlines()
+        assert problem.startswith("vo: line 1, column 8: there is no column plate; did you mean plate_")
+        assert (line, caret) == ("SELECT plate", "       ^")
         assert "SYNTHETIC" in get(base)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     assert not (data / "cluster" / "data" / "postmaster.pid").exists()
+
+
+def asks_for_plans(data):
+    """`vo adql --explain`: the index, the hint where none helps, times on demand, and a pass left out."""
+    near = "SELECT plate_id FROM demo.plates WHERE DISTANCE(s_ra, s_dec, 214.6, 28.4) < 1"
+    planned = run("adql", "-q", "--explain", near, "--data", data, VO_HINT_ROWS="100")
+    assert "by index plates_position" in planned.stdout
+    assert "planned in" in planned.stdout
+    assert "took" not in planned.stdout + planned.stderr
+    assert "hint" not in planned.stdout
+    slow = run("adql", "-q", "--analyze", "--without", "use_cones", near, "--data", data, VO_HINT_ROWS="100")
+    assert "plates_position" not in slow.stdout
+    assert re.search(r"Seq Scan of demo\.plates   cost \d+, rows \d+   took \d", slow.stdout), slow.stdout
+    assert re.search(r"hint: demo\.plates \(\d,\d+ rows\) is read whole", slow.stdout)
+    broken = run("adql", "-q", "--explain", "SELECT 1 / 0 FROM demo.plates", "--data", data)
+    is_one_friendly_line(broken, "division by zero")
 
 
 def test_demo_killed_starts_again_over_its_data(data):
@@ -261,6 +281,68 @@ def test_demo_killed_starts_again_over_its_data(data):
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
     assert not (data / "cluster" / "data" / "postmaster.pid").exists()
+
+
+# -- queries without a database
+
+
+def test_adql_shows_tree_sql_and_columns_without_a_database():
+    done = run(
+        "adql", "--no-run", "SELECT TOP 3 obs_id AS o FROM ivoa.obscore WHERE t_min > 1 AND t_max < 2", VO_DSN="x"
+    )
+    assert done.returncode == 0, done.stderr
+    tree, sql, columns = done.stdout.split("\n\n")
+    assert tree.splitlines()[:2] == ["Query", "└─ body: Select top=3"]
+    assert "items: Item alias=o" in tree
+    assert 'SELECT obscore.obs_id AS "o"\nFROM ivoa.obscore AS obscore\nWHERE ' in sql
+    assert "\n  AND obscore.t_min > 1" in sql
+    assert re.search(r"│ o +│ char +│ \* +│ +│ +│ meta.id +│", columns)
+
+
+def test_adql_shows_only_what_is_wanted():
+    query = "SELECT obs_id FROM ivoa.obscore"
+    assert run("adql", "--no-run", "--no-tree", "--no-columns", query).stdout.startswith("SELECT obscore.obs_id")
+    assert run("adql", "--no-run", "--no-sql", "--no-columns", query).stdout.startswith("Query\n")
+    assert run("adql", "--no-run", "--no-sql", "--no-tree", query).stdout.startswith("┏")
+    assert run("adql", "--no-run", "-q", query).stdout == ""
+
+
+def test_adql_knows_the_collections_that_are_described_or_set():
+    assert run("adql", "--no-run", "-q", "SELECT plate_id FROM dasch.plates").returncode == 0
+    other = run("adql", "--no-run", "-q", "SELECT plate_id FROM dasch.plates", VO_COLLECTIONS="demo")
+    assert "there is no table dasch.plates" in other.stderr
+
+
+def test_adql_leaves_a_pass_out():
+    query = "SELECT obs_id FROM ivoa.obscore WHERE 5 BETWEEN t_min AND t_max"
+    assert "t_range" in run("adql", "--no-run", query).stdout
+    assert "t_range" not in run("adql", "--no-run", "--without", "add_time_ranges", query).stdout
+    unknown = run("adql", "--no-run", "--without", "add_time", query)
+    is_one_friendly_line(unknown, "add_time;", "add_time_ranges", "use_cones")
+
+
+def test_adql_reads_standard_input(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("SELECT obs_id -- the plate\nFROM ivoa.obscore"))
+    assert "obscore.obs_id" in run("adql", "--no-run", "-").stdout
+
+
+def test_adql_needs_the_database_for_a_plan():
+    is_one_friendly_line(run("adql", "--no-run", "--explain", "SELECT obs_id FROM ivoa.obscore"), "--no-run")
+
+
+@pytest.mark.parametrize(
+    ("query", "line", "caret"),
+    [
+        ("SELECT obs_id\n  FROM ivoa.obscor", "  FROM ivoa.obscor", 8),
+        ("SELECT obs_id FROM ivoa.obscore WHERE", "SELECT obs_id FROM ivoa.obscore WHERE", 38),
+        ("SELECT 'a\tb' FROM x", "SELECT 'a b' FROM x", 19),
+    ],
+)
+def test_adql_points_at_what_is_wrong(query, line, caret):
+    done = run("adql", "--no-run", "-q", query)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2:] == [line, " " * (caret - 1) + "^"]
+    assert "Traceback" not in done.stderr
 
 
 # -- ingest

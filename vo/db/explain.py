@@ -11,8 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
+
+from vo.db.faults import translate
+
+#: Planning alone is a matter of milliseconds.
+_PLANNING_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +73,18 @@ class Scan:
 # Plans
 
 
-def explain(connection: Connection[TupleRow], sql: str, *, analyze: bool = False) -> Plan:
-    """Plan a SELECT; with ``analyze`` run it, too, and measure.
+def explain(connection: Connection[TupleRow], sql: str, *, seconds: float, analyze: bool = False) -> Plan:
+    """Plan a SELECT, for at most ``seconds``; with ``analyze`` run it, too, and measure.
 
-    Errors of the database are psycopg's. Planning computes what is constant, so faults of data (a division by zero)
-    may show without running.
+    It is planned as users' queries are (:mod:`vo.db.stream`). Faults are as theirs: planning computes what is constant,
+    so that a division by zero may show without running.
     """
     options = "FORMAT JSON, VERBOSE, SUMMARY" + (", ANALYZE" if analyze else "")
-    row = connection.execute(f"EXPLAIN ({options}) {sql}".encode()).fetchone()
+    try:
+        connection.execute(f"SET LOCAL jit = off; SET LOCAL statement_timeout = {round(seconds * 1000)}".encode())
+        row = connection.execute(f"EXPLAIN ({options}) {sql}".encode()).fetchone()
+    except psycopg.Error as error:
+        raise translate(error.sqlstate, str(error), seconds=seconds) from error
     if row is None:  # pragma: no cover - EXPLAIN always answers
         raise TypeError(sql)
     answer = row[0][0]
@@ -163,9 +173,9 @@ def find_scans(connection: Connection[TupleRow], sql: str, least_rows: int) -> t
     """The tables that a query reads row by row where that means more than ``least_rows`` rows or pairs of rows.
 
     A scan without a condition is what was asked for, one below a LIMIT counts only as far as it will be read, one that
-    keeps a fifth of its table or more would not be helped by an index. Errors as in :func:`explain`.
+    keeps a fifth of its table or more would not be helped by an index. Faults as in :func:`explain`.
     """
-    return scans_of(explain(connection, sql), connection, least_rows)
+    return scans_of(explain(connection, sql, seconds=_PLANNING_SECONDS), connection, least_rows)
 
 
 def scans_of(plan: Plan, connection: Connection[TupleRow], least_rows: int) -> tuple[Scan, ...]:
