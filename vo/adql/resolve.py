@@ -10,16 +10,16 @@ from dataclasses import replace
 from vo.adql import tree
 from vo.adql.calls import check_drawable
 from vo.adql.expressions import Binder, has_aggregate
+from vo.adql.fields import field_of, is_literal, merged
 from vo.adql.grouping import check_grouped
 from vo.adql.kinds import PLAIN, SHAPES, Type, common_type
-from vo.adql.naming import Names, field_of, proposed_name
+from vo.adql.naming import Names, proposed_name
 from vo.adql.plan import (
     And,
     Apply,
     BodyPlan,
     ColumnValue,
     Compare,
-    Constant,
     Expression,
     ItemPlan,
     JoinSource,
@@ -39,7 +39,7 @@ from vo.adql.scope import Leaf, Link, Namespace, Pair, Scope, Visible, nearest, 
 from vo.adql.spherical import OWN_ALIASES
 from vo.adql.tree import Name, Problem
 from vo.errors import LimitFault
-from vo.metadata.fields import Catalogue, Table
+from vo.metadata.fields import Catalogue, Field, Table
 
 Rewrite = Callable[[SelectPlan], SelectPlan]
 
@@ -130,6 +130,7 @@ class Resolver:
         first, outputs = self._body(node.first, parent, final=final)
         types = [output.type for output in outputs]
         texts = [output.text is not None for output in outputs]
+        known = [[side] for side in _known(first, outputs)]
         rest = []
         for operator, every, operand in node.rest:
             body, others = self._body(operand, parent, final=final)
@@ -148,9 +149,12 @@ class Resolver:
                 texts[i] = texts[i] and other.text is not None
                 if common in SHAPES and not final and (operator, every) != ("UNION", True):
                     raise Problem(operand.at, f"in a sub-query only UNION ALL can be used with values of type {common}")
+            if operator == "UNION":  # the others only choose among the rows that are there
+                for sides, side in zip(known, _known(body, others), strict=True):
+                    sides.append(side)
             rest.append((operator, every, body))
         plan = SetPlan(first, tuple(rest), tuple(types), tuple(texts))
-        return plan, tuple(map(_set_output, outputs, types, texts))
+        return plan, tuple(map(_set_output, outputs, types, texts, known))
 
     # One SELECT
 
@@ -196,7 +200,7 @@ class Resolver:
                     text = sql_names.take(f"{sql}_text")
                 found = expression.output.column if isinstance(expression, ColumnValue) else None
                 known = written if written is not None else unique
-                field = field_of(expression, unique)
+                field = field_of(expression, unique, item.expression if isinstance(item, tree.Item) else None)
                 items.append(ItemPlan(expression, Output(known, sql, expression.type, field, text, False, found)))
                 nodes.append(item)
         return items, nodes
@@ -396,11 +400,20 @@ def _output_number(key: tree.SortKey, names: list[str], outputs: tuple[Output, .
     return number
 
 
-def _set_output(output: Output, type_: Type, has_text: bool) -> Output:  # noqa: FBT001 - used with map
+def _known(body: BodyPlan, outputs: tuple[Output, ...]) -> Iterator[tuple[Field, bool]]:
+    """What is known of each output of an operand, and whether it is but a literal."""
+    while isinstance(body, QueryPlan):
+        body = body.body
+    for i, output in enumerate(outputs):
+        yield output.field, isinstance(body, SelectPlan) and is_literal(body.items[i].expression)
+
+
+def _set_output(output: Output, type_: Type, has_text: bool, sides: list[tuple[Field, bool]]) -> Output:  # noqa: FBT001 - used with map
     text = output.text if has_text else None
-    if output.type is type_ and (output.text is None) == (text is None):
-        return replace(output, column=None)
-    return replace(output, type=type_, text=text, column=None, field=field_of(Constant(type_, None), output.field.name))
+    field = output.field
+    if output.type is not type_ or output.text != text or any(other != field for other, _ in sides):
+        field = replace(merged(type_, sides, has_text=has_text), name=field.name)
+    return replace(output, type=type_, text=text, column=None, field=field)
 
 
 def _check_distinct(items: list[ItemPlan], nodes: list[tree.Item | tree.Star]) -> None:

@@ -23,6 +23,7 @@ class Group(Enum):
     SETS = _TAPREGEXT + "adql-sets"
     TYPE = _TAPREGEXT + "adql-type"
     CONDITIONAL = _TAPREGEXT + "adql-conditional"
+    UNIT = _TAPREGEXT + "adql-unit"
     OFFSET = _TAPREGEXT + "adql-offset"
 
 

@@ -7,9 +7,17 @@ from vo.adql.functions.function import Function
 from vo.adql.functions.geometric import GEOMETRIC
 from vo.adql.functions.mathematical import MATHEMATICAL
 from vo.adql.functions.strings import STRINGS
+from vo.adql.functions.unit import UNITS
 from vo.adql.functions.user_defined import USER_DEFINED
 
-ALL_FUNCTIONS: tuple[Function, ...] = (*MATHEMATICAL, *GEOMETRIC, *STRINGS, *CONDITIONAL, *USER_DEFINED)
+ALL_FUNCTIONS: tuple[Function, ...] = (
+    *MATHEMATICAL,
+    *GEOMETRIC,
+    *STRINGS,
+    *CONDITIONAL,
+    *UNITS,
+    *USER_DEFINED,
+)
 
 
 def _by_name() -> dict[str, tuple[Function, ...]]:

@@ -1,0 +1,52 @@
+"""UCDs of what is computed from columns (UCD1+ 1.6, controlled vocabulary of EN UCDlist 1.6).
+
+The words added here, ``stat.min`` or ``arith.diff``, are secondary there (flag S): they stand behind the words of
+the column. ``meta.main`` is not carried along, as a mean is not the main identifier or position of its row.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: The words of UCD1+; UCD1 (``POS_EQ_RA_MAIN``) and a curator's inventions are not built upon.
+_UCD = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?:;[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)*")
+
+#: Points in time: sums and ratios of them mean nothing, differences are lengths of time.
+_MOMENTS = frozenset(
+    {"time", "time.start", "time.end", "time.epoch", "time.creation", "time.release", "time.processing"}
+)
+
+
+def with_word(ucd: str | None, word: str) -> str | None:
+    """The UCD of a statistic of values that have this UCD."""
+    if ucd is None or not _UCD.fullmatch(ucd):
+        return None
+    kept = [one for one in ucd.split(";") if one not in ("meta.main", word)]
+    return ";".join([*kept, word]) if kept else None
+
+
+def of_sum(ucd: str | None) -> str | None:
+    """The UCD of SUM."""
+    return None if _is_moment(ucd) else with_word(ucd, "arith.sum")
+
+
+def of_difference(left: str | None, right: str | None) -> str | None:
+    """The UCD of ``left - right``: of one UCD both, or of two times."""
+    if left is None or right is None:
+        return None
+    if _is_moment(left) and _is_moment(right):
+        later, *more = left.split(";")
+        earlier, *others = right.split(";")
+        if (later, earlier) == ("time.end", "time.start") and more == others:
+            return ";".join(["time.duration", *more])
+        return "time.interval"
+    return with_word(left, "arith.diff") if left == right else None
+
+
+def of_ratio(left: str | None, right: str | None) -> str | None:
+    """The UCD of ``left / right`` of one UCD both."""
+    return with_word(left, "arith.ratio") if left == right and not _is_moment(left) else None
+
+
+def _is_moment(ucd: str | None) -> bool:
+    return ucd is not None and ucd.split(";", maxsplit=1)[0] in _MOMENTS
