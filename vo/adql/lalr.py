@@ -90,7 +90,7 @@ class Parser:
     def __init__(self, tables: Tables, builder: object) -> None:
         self._tables = tables
         self._makers: list[Callable[[list[Any]], Any]] = [
-            getattr(builder, rule.name) if rule.name else list for rule in tables.rules
+            getattr(builder, rule.name) if rule.name else _as_they_are for rule in tables.rules
         ]
 
     def parse(self, tokens: Iterable[Token]) -> Any:
@@ -138,6 +138,10 @@ class Parser:
             states.append(tables.gotos[states[-1]][rule.origin])
             if kind == END and states[-1] == tables.end:
                 return True
+
+
+def _as_they_are(children: list[Any]) -> list[Any]:
+    return children
 
 
 def _children(rule: Rule, values: list[Any]) -> list[Any]:
