@@ -90,7 +90,7 @@ def value(run, expression, table="sky.plates WHERE id = 1"):
         ("ivo_hasword('Plates', 'plate')", 0),
         ("ivo_hashlist_has('Optical#Radio', 'radio')", 1),
         ("ivo_hashlist_has('Optical#Radio', 'radi')", 0),
-        ("ivo_hashlist_has('Optical', NULL)", 0),
+        ("ivo_hashlist_has('Optical', NULL)", None),
         ("ivo_interval_overlaps(1, 2, 2, 3)", 1),
         ("ivo_interval_overlaps(1, 2, 2.1, 3)", 0),
         ("ivo_interval_overlaps(1, NULL, 2, 3)", None),
@@ -321,6 +321,12 @@ SAMPLES = {
 }  # fmt: skip
 
 
+OF_ITS_OWN = {
+    "ivo_histogram": ["mag", "0", "20", "5"],
+    "gavo_histogram": ["mag", "0", "20", "5"],
+}
+
+
 @pytest.mark.parametrize("function", ALL_FUNCTIONS, ids=lambda function: function.signature)
 def test_every_function_of_the_table_works(connection, function):
     """TRE-04: what is declared really works."""
@@ -330,6 +336,7 @@ def test_every_function_of_the_table_works(connection, function):
         arguments = ["'CIRCLE ICRS 1 2 3'"]
     if function.name == "POLYGON":
         arguments = ["0", "0", "1", "0", "1", "1"] if len(arguments) == 2 else ["place", "POINT(0, 0)", "POINT(1, 1)"]
+    arguments = OF_ITS_OWN.get(function.name, arguments)[: len(arguments)]
     called = f"{function.name}({', '.join(arguments)})"
     query = f"SELECT {called} FROM sky.plates"
     if function.result is Type.RANGE:

@@ -11,6 +11,7 @@ class Type(Enum):
     """A type: the word for it in ADQL and in faults, and its name in PostgreSQL.
 
     NULL is the type of the bare word NULL, CONDITION that of what stands after WHERE, RANGE that of ``vo_range``.
+    INTEGER ARRAY is what a histogram is.
     """
 
     NULL = ("NULL", "text")
@@ -27,6 +28,7 @@ class Type(Enum):
     CIRCLE = ("CIRCLE", "scircle")
     POLYGON = ("POLYGON", "spoly")
     RANGE = ("a range of longitude and latitude", "sbox")
+    INTEGER_ARRAY = ("INTEGER ARRAY", "int4[]")
 
     def __init__(self, label: str, sql: str) -> None:
         self.label = label
@@ -55,6 +57,7 @@ _OF_KIND = {
     Kind.POINT: Type.POINT,
     Kind.CIRCLE: Type.CIRCLE,
     Kind.POLYGON: Type.POLYGON,
+    Kind.INTEGERS: Type.INTEGER_ARRAY,
 }
 _KIND = {type_: kind for kind, type_ in _OF_KIND.items()} | {Type.NULL: Kind.CHAR}
 

@@ -10,6 +10,7 @@ LOG = logging.getLogger(__name__)
 
 CANCELED = "57014"
 _INTERNAL = "XX000"
+_OUT_OF_RANGE = "22003"
 
 _SHAPE = (
     "a shape is not valid: a polygon needs three corners or more, must not cross itself and not fill a hemisphere; "
@@ -22,12 +23,13 @@ _PGSPHERE = ("spher", "radius must be", "parsing: syntax error")
 #: By SQLSTATE: what a query's data or size did wrong, and what to do.
 _USAGE = {
     "22012": "a division by zero: leave out rows whose divisor is zero by a condition in WHERE",
-    "22003": "a number is out of the range of its type: cast to a larger type, or narrow the rows",
+    "22003": "a number is too large for its type, or too close to zero: cast to a larger type, or leave such rows out",
     "22008": "a date or time is out of range",
     "22007": "a text cannot be read as date or time",
     "22P02": "a text cannot be read as the number (or other type) it is compared or cast to",
     "2201E": "the argument of a logarithm must be larger than zero",
-    "2201F": "a power or root is not a real number: a negative number to a broken power, or the root of one",
+    "2201F": "a power or root is not a real number: a negative number to a broken power, the root of one, or zero to a"
+    " negative power",
     "22013": "the frame of a window function is wrong",
     "22011": "a substring's length is negative",
     "22019": "the ESCAPE of a LIKE must be one character, and no pattern ends in it",
@@ -47,7 +49,16 @@ _USAGE = {
     "54001": "the query is nested too deep: write it flatter",
     "54011": "the result has too many columns",
     "54023": "a function has too many arguments",
+    # our own, raised by the functions of schema/sql
+    "VO001": "ivo_epoch_prop_pos needs ra, dec, ref_epoch and out_epoch: leave out rows where one is null",
+    "VO002": "the lower bound of ivo_histogram must be below the upper one, and neither may be null",
 }
+#: Words of the database that say which function was given a number outside its domain; they share one SQLSTATE.
+_DOMAINS = (
+    ("input is out of range", "ASIN and ACOS take numbers from -1 to 1, the other trigonometric functions finite ones"),
+    ("Healpix level", "the order of a HEALPix cell runs from 0 to 29"),
+    ("Healpix index", "a HEALPix cell of order n has a number from 0 to 12 * 4**n - 1"),
+)
 #: Classes of SQLSTATE that mean that the server is away or short of something: later it may work.
 _TRANSIENT = ("08", "53", "57P", "40", "55P03", "58")
 
@@ -71,6 +82,8 @@ def translate(sqlstate: str | None, raw: str, *, seconds: float | None = None, c
     if state == CANCELED:
         return TransientFault("the query was cancelled") if cancelled else _too_long(seconds)
     words = _USAGE.get(state)
+    if state == _OUT_OF_RANGE:
+        words = next((better for said, better in _DOMAINS if said in raw), words)
     if state == _INTERNAL and any(words in raw for words in _PGSPHERE):
         words = _SHAPE
     if words is None and state.startswith("22"):

@@ -27,6 +27,7 @@ class Kind(Enum):
     POINT = "spoint"
     CIRCLE = "scircle"
     POLYGON = "spoly"
+    INTEGERS = "integer[]"
 
     @property
     def is_geometry(self) -> bool:
@@ -117,6 +118,7 @@ _VOTABLE: dict[Kind, tuple[str, str | None, str | None]] = {
     Kind.POINT: ("double", "2", "point"),
     Kind.CIRCLE: ("double", "3", "circle"),
     Kind.POLYGON: ("double", "*", "polygon"),
+    Kind.INTEGERS: ("int", "*", None),
 }
 
 
