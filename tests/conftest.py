@@ -27,7 +27,7 @@ from vo.metadata.felis import load_catalogue
 from vo.metadata.fields import Catalogue
 from vo.settings import Settings
 
-pytest_plugins = ["serving"]
+pytest_plugins = ["exposures", "serving"]
 
 #: A test must say the same of a commit whenever it is asked; new examples are looked for on purpose, by `make fuzz`.
 hypothesis.settings.register_profile("repeatable", derandomize=True)
