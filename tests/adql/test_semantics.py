@@ -319,24 +319,25 @@ SAMPLES = {
     Type.SMALLINT: "1", Type.INTEGER: "1", Type.BIGINT: "1", Type.DOUBLE: "0.5", Type.TEXT: "name",
     Type.TIMESTAMP: "taken", Type.POINT: "place", Type.CIRCLE: "spot", Type.POLYGON: "shape",
 }  # fmt: skip
-
-
-OF_ITS_OWN = {
-    "ivo_histogram": ["mag", "0", "20", "5"],
-    "gavo_histogram": ["mag", "0", "20", "5"],
-}
+#: Arguments that not any value will do for, by the parameters' names.
+LITERALS = {
+    "stc_s": "'CIRCLE ICRS 1 2 3'", "lower": "0", "upper": "20", "nbins": "5", "from_sys": "'ICRS'",
+    "to_sys": "'GALACTIC'", "expr_unit": "'nm'", "dest_unit": "'keV'", "unit": "'arcsec'",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("function", ALL_FUNCTIONS, ids=lambda function: function.signature)
 def test_every_function_of_the_table_works(connection, function):
     """TRE-04: what is declared really works."""
     order = [Type.DOUBLE, Type.INTEGER, Type.TEXT, Type.TIMESTAMP, Type.POLYGON, Type.CIRCLE, Type.POINT]
-    arguments = [SAMPLES[next(type_ for type_ in order if type_ in p.takes)] for p in function.parameters]
-    if function.name == "REGION":
-        arguments = ["'CIRCLE ICRS 1 2 3'"]
+    samples = [SAMPLES[next(type_ for type_ in order if type_ in p.takes)] for p in function.parameters]
+    arguments = [LITERALS.get(p.name, sample) for p, sample in zip(function.parameters, samples, strict=True)]
+    if function.name == "IN_UNIT":
+        arguments[0] = "ra"
+    if function.name == "gavo_specconv":
+        arguments[0] = "gavo_specconv(ra, 'nm', 'm')"
     if function.name == "POLYGON":
         arguments = ["0", "0", "1", "0", "1", "1"] if len(arguments) == 2 else ["place", "POINT(0, 0)", "POINT(1, 1)"]
-    arguments = OF_ITS_OWN.get(function.name, arguments)[: len(arguments)]
     called = f"{function.name}({', '.join(arguments)})"
     query = f"SELECT {called} FROM sky.plates"
     if function.result is Type.RANGE:

@@ -112,14 +112,15 @@ def _convert_argument(parameter: Parameter, argument: Expression, node: tree.Nod
     return argument if target is None else convert(argument, target)
 
 
-_TAKING_WIDE_CIRCLES = ("CONTAINS", "INTERSECTS")
+_TAKING_WIDE_CIRCLES = ("AREA", "CENTROID", "CONTAINS", "INTERSECTS", "ivo_geom_transform", "gavo_transform")
 
 
 def check_drawable(expression: Expression, at: int) -> None:
     """Refuse a circle that pgSphere cannot hold where it is not just asked about."""
     if is_wide(expression):
         raise Problem(
-            at, f"a circle of more than {WIDEST_CIRCLE:g} degrees can only be an argument of CONTAINS or INTERSECTS"
+            at, f"a circle of more than {WIDEST_CIRCLE:g} degrees can only be an argument of CONTAINS, INTERSECTS,"
+            " AREA or CENTROID"
         )
 
 

@@ -11,8 +11,9 @@ from vo.adql import tree
 from vo.adql.calls import apply, check_drawable, choose, make_aggregate
 from vo.adql.casting import cast
 from vo.adql.convert import convert, timestamp, typed
+from vo.adql.frames import ICRS, Frame
 from vo.adql.functions import FUNCTIONS
-from vo.adql.geometry import BadArgument, check_frame
+from vo.adql.geometry import BadArgument, in_icrs, read_frame
 from vo.adql.kinds import NUMBERS, PLAIN, Type, common_type, numeric_result
 from vo.adql.plan import (
     AmongRows,
@@ -151,22 +152,33 @@ class Binder:
         inner = replace(self, aggregates=False, clause="an aggregate") if overloads[0].aggregate else self
         arguments = [inner.value(argument) for argument in node.arguments]
         nodes = list(node.arguments)
+        frame = ICRS
         if overloads[0].has_frame and arguments and arguments[0].type is Type.TEXT:
-            self._check_frame(nodes[0], arguments[0])
+            frame = self._frame(nodes[0], arguments[0])
             arguments, nodes = arguments[1:], nodes[1:]
+            self._check_numbers(node, frame, arguments)
         function, converted = choose(node, overloads, arguments, nodes)
-        expression = apply(function, converted, node, nodes)
+        expression = in_icrs(apply(function, converted, node, nodes), frame)
         if function.aggregate:
             self._check_level(node.at, expression)
         return expression
 
-    def _check_frame(self, node: tree.Node, argument: Expression) -> None:
+    def _frame(self, node: tree.Node, argument: Expression) -> Frame:
         if not isinstance(argument, Constant):
             raise Problem(node.at, "the coordinate system must be a literal text such as 'ICRS'")
         try:
-            check_frame(argument.value if isinstance(argument.value, str) else "")
+            return read_frame(argument.value if isinstance(argument.value, str) else "")
         except BadArgument as fault:
             raise Problem(node.at, fault.text) from None
+
+    def _check_numbers(self, node: tree.Call, frame: Frame, arguments: list[Expression]) -> None:
+        """A frame is that of numbers; points have brought their own."""
+        if frame is not ICRS and arguments and arguments[0].type is Type.POINT:
+            raise Problem(
+                node.arguments[0].at,
+                f"{frame.name} would be the frame of numbers, but {node.name} has points: leave it out here and"
+                f" write POINT('{frame.name}', ..)",
+            )
 
     def _aggregate(self, node: tree.AggregateCall) -> Expression:
         self._check_aggregate(node.at, node.name)

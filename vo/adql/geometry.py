@@ -1,7 +1,8 @@
 """The geometry of ADQL 2.1 (section 4.2): how its functions become shapes and questions about shapes.
 
-All positions are ICRS, in degrees. What is constant is checked here, in the user's own numbers, since the database's
-complaints about shapes would not name them.
+All positions are ICRS, in degrees; those given in another frame are transformed as they come in (:func:`in_icrs`).
+What is constant is checked here, in the user's own numbers, since the database's complaints about shapes would not
+name them.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import re
 from collections.abc import Iterator, Sequence
 
 from vo.adql import spherical
+from vo.adql.frames import FRAMES, Frame, find_frame, rotated, to_icrs
 from vo.adql.kinds import Type
 from vo.adql.plan import (
     Apply,
     Circle,
+    ColumnValue,
     Compare,
     Constant,
     Expression,
@@ -26,21 +29,20 @@ from vo.adql.plan import (
     Polygon,
     Range,
     Spherical,
+    Transformed,
     Truth,
 )
 
 Arguments = Sequence[Expression]
-
-#: Frames whose positions agree with ICRS to better than a plate can tell (0.03 arcsec), as STC-S writes them.
-FRAMES = frozenset({"", "ICRS", "FK5", "J2000", "UNKNOWN", "UNKNOWNFRAME"})
-_REFERENCE_POSITIONS = frozenset({"GEOCENTER", "BARYCENTER", "HELIOCENTER", "TOPOCENTER", "UNKNOWNREFPOS"})
-_FLAVOURS = frozenset({"SPHERICAL2"})
 
 #: pgSphere knows no circle wider than this, in degrees.
 WIDEST_CIRCLE = 90.0
 
 SOUTH, NORTH = -90.0, 90.0
 HALF_TURN = 180.0
+
+#: Points this near, in degrees, are the same: what rounding makes of one position that is written in two ways.
+SAME_PLACE = 1e-10
 
 #: pgSphere 1.2 compares every edge with every other and cannot be interrupted meanwhile: 0.2 s at 300, 2 s at 1,000.
 MOST_VERTICES = 1000
@@ -95,15 +97,76 @@ def double(value: float) -> Constant:
     return Constant(Type.DOUBLE, float(value))
 
 
-def check_frame(text: str) -> None:
-    """Accept a coordinate system string that means ICRS (STANDARDS of ADQL 2.0, section 2.4.1; deprecated in 2.1)."""
-    words = text.upper().split()
-    frame = words[0] if words else ""
-    unknown = [word for word in words[1:] if word not in _REFERENCE_POSITIONS | _FLAVOURS]
-    if frame not in FRAMES | _REFERENCE_POSITIONS | _FLAVOURS or unknown:
+def read_frame(text: str) -> Frame:
+    """The frame that a coordinate system string means (ADQL 2.0, section 2.4.1; deprecated in 2.1)."""
+    frame = find_frame(text)
+    if frame is None:
+        frames = ", ".join(FRAMES)
         raise BadArgument(
-            f"the coordinate system {text!r} is not offered; positions are ICRS: write 'ICRS' or leave it out", 0
+            f"the coordinate system {text!r} is not offered; write one of {frames}, or leave it out for ICRS", 0
         )
+    return frame
+
+
+def in_icrs(shape: Expression, frame: Frame) -> Expression:
+    """A shape that was made of numbers of this frame, in ICRS; constants are transformed at once."""
+    if frame.name == "ICRS":
+        return shape
+    if isinstance(shape, Point):
+        return _point_in_icrs(shape, frame)
+    if isinstance(shape, Circle):
+        return Circle(in_icrs(shape.centre, frame), shape.radius)
+    if isinstance(shape, Polygon) and (frame.has_e_terms or _places(shape.vertices) is not None):
+        return Polygon(tuple(in_icrs(vertex, frame) for vertex in shape.vertices))
+    if isinstance(shape, Apply) and frame.has_e_terms:
+        # E-terms are no rotation: the corners of the box go one by one
+        corners = (Apply("BOX", Type.POINT, corner, shape.arguments) for corner in spherical.BOX_CORNERS)
+        return Polygon(tuple(_point_in_icrs(corner, frame) for corner in corners))
+    return Transformed(shape, frame.name, "ICRS")
+
+
+def _point_in_icrs(position: Expression, frame: Frame) -> Expression:
+    places = _places((position,))
+    if places is not None:
+        return _constant_point(to_icrs(places[0], frame))
+    if frame.has_e_terms:
+        position = Apply("without_e_terms", Type.POINT, "vo.without_e_terms({0})", (position,))
+    return Transformed(position, frame.name, "ICRS")
+
+
+def _constant_point(position: tuple[float, float]) -> Point:
+    return Point(double(position[0]), double(position[1]))
+
+
+def transformed(shape: Expression, source: str, target: str) -> Expression:
+    """A shape rotated from one frame to another, constants at once."""
+    if source == target:
+        return shape
+    if isinstance(shape, Circle):
+        return Circle(transformed(shape.centre, source, target), shape.radius)
+    if isinstance(shape, Polygon) and (places := _places(shape.vertices)) is not None:
+        return Polygon(tuple(_constant_point(rotated(position, source, target)) for position in places))
+    if isinstance(shape, Point) and (places := _places((shape,))) is not None:
+        return _constant_point(rotated(places[0], source, target))
+    return Transformed(shape, source, target)
+
+
+def geom_transform(arguments: Arguments) -> Expression:
+    """``ivo_geom_transform(from_sys, to_sys, geo)``: the shape with numbers of another frame (EN UDF 1.2, section 2.6).
+
+    As the catalogue wants it, a simple rotation: FK4 is without E-terms here.
+    """
+    names = []
+    for index, argument in enumerate(arguments[:2]):
+        name = argument.value if isinstance(argument, Constant) else None
+        if not isinstance(name, str):
+            raise BadArgument("the frame must be a literal text such as 'GALACTIC'", index)
+        if name not in FRAMES:
+            raise BadArgument(f"there is no frame {name!r} here; write one of {', '.join(FRAMES)}, in capitals", index)
+        names.append(name)
+    if is_wide(arguments[2]):
+        raise BadArgument(f"a circle of more than {WIDEST_CIRCLE:g} degrees cannot be transformed", 2)
+    return transformed(arguments[2], *names)
 
 
 def point(arguments: Arguments) -> Expression:
@@ -220,23 +283,51 @@ def coordinate(which: int, position: Expression) -> Expression:
 
 
 def contains(arguments: Arguments) -> Expression:
-    """``CONTAINS(inner, outer)``: 1 when all of inner lies in outer."""
+    """``CONTAINS(inner, outer)``: 1 when all of inner lies in outer, edge included.
+
+    Points and circles are compared by distances, which are exact (and get an index by the rewriter); pgSphere's own
+    operators take points for inside that are up to 0.2 mas outside.
+    """
     inner, outer = arguments
     if outer.type is Type.POINT:
         if inner.type is Type.POINT:
-            return Truth(Compare("=", inner, outer))
+            return Truth(Compare("<=", distance((inner, outer)), double(SAME_PLACE)))
         raise BadArgument(
             f"a POINT cannot contain a {inner.type}; CONTAINS(inner, outer) takes the outer shape last", 1
         )
     if Type.RANGE in (inner.type, outer.type) and inner.type is not Type.POINT:
         raise BadArgument("CONTAINS and vo_range work with a POINT: CONTAINS(POINT(..), vo_range(..))")
+    if outer.type is Type.CIRCLE and inner.type in (Type.POINT, Type.CIRCLE):
+        return Truth(_in_circle(inner, outer))
     if is_wide(inner):
-        raise BadArgument(f"a circle of more than {WIDEST_CIRCLE:g} degrees can only be the outer shape", 0)
-    if not is_wide(outer):
-        return Truth(Spherical("<@", inner, outer))
+        raise BadArgument(f"a circle of more than {WIDEST_CIRCLE:g} degrees can only lie in another circle", 0)
+    if is_wide(outer):
+        return Truth(Not(Spherical("&&", inner, _complement(outer))))
+    return Truth(Spherical("<@", inner, outer))
+
+
+def _in_circle(inner: Expression, outer: Expression) -> Expression:
+    """A point or circle in a circle: no part of it is farther from the centre than the radius."""
+    radius = _radius(outer)
     if inner.type is Type.POINT:
-        return Truth(_in_wide_circle(inner, outer))
-    return Truth(Not(Spherical("&&", inner, _complement(outer))))
+        apart = distance((inner, _centre(outer)))
+        return Compare("<=", apart, double(SAME_PLACE) if number(radius) == 0 else radius)
+    apart, inner_radius = distance((_centre(inner), _centre(outer))), _radius(inner)
+    size, inner_size = number(radius), number(inner_radius)
+    if size is not None and inner_size is not None and size < HALF_TURN:
+        return Compare("<=", apart, double(size - inner_size))
+    farthest = Apply("farthest", Type.DOUBLE, f"least({{0}} + {{1:p}}, {HALF_TURN!r}::float8)", (apart, inner_radius))
+    return Compare("<=", farthest, radius)
+
+
+def _centre(shape: Expression) -> Expression:
+    return shape.centre if isinstance(shape, Circle) else Apply("CENTROID", Type.POINT, "center({0})", (shape,))
+
+
+def _radius(shape: Expression) -> Expression:
+    if isinstance(shape, Circle):
+        return shape.radius
+    return Apply("radius", Type.DOUBLE, "degrees(radius({0}))", (shape,))
 
 
 def intersects(arguments: Arguments) -> Expression:
@@ -251,13 +342,14 @@ def intersects(arguments: Arguments) -> Expression:
         if shape.type is not Type.POLYGON:
             raise BadArgument("INTERSECTS and vo_range work with a POLYGON or a POINT, such as s_region")
         return Truth(Spherical("&&", shape, area))
+    if left.type is right.type is Type.CIRCLE:
+        reach = Operators(Type.DOUBLE, _radius(left), (("+", _radius(right)),))
+        return Truth(Compare("<=", distance((_centre(left), _centre(right))), reach))
     if is_wide(left):
         left, right = right, left
-    if not is_wide(right):
-        return Truth(Spherical("&&", left, right))
-    if is_wide(left):
-        raise BadArgument(f"one of two circles must have at most {WIDEST_CIRCLE:g} degrees")
-    return Truth(Not(Spherical("<@", left, _complement(right))))
+    if is_wide(right):
+        return Truth(Not(Spherical("<@", left, _complement(right))))
+    return Truth(Spherical("&&", left, right))
 
 
 def is_wide(shape: Expression) -> bool:
@@ -268,25 +360,72 @@ def is_wide(shape: Expression) -> bool:
     return radius is not None and radius > WIDEST_CIRCLE
 
 
-def _in_wide_circle(position: Expression, shape: Expression) -> Expression:
-    if not isinstance(shape, Circle):  # pragma: no cover - only wide circles come here
-        raise TypeError(shape)
-    return Compare("<=", distance((position, shape.centre)), shape.radius)
+def antipode(position: Expression) -> Expression:
+    """The opposite point."""
+    if isinstance(position, Point) and (latitude := number(position.lat)) is not None:
+        longitude = number(position.lon)
+        if longitude is not None:
+            return _constant_point(((longitude + HALF_TURN) % 360, -latitude))
+    return Apply("antipode", Type.POINT, "spoint(long({0}) + pi(), -lat({0}))", (position,))
 
 
 def _complement(shape: Expression) -> Expression:
     """The circle that holds everything outside a wide one."""
     if not isinstance(shape, Circle):  # pragma: no cover - only wide circles come here
         raise TypeError(shape)
-    opposite = Apply("antipode", Type.POINT, "spoint(long({0}) + pi(), -lat({0}))", (shape.centre,))
-    return Circle(opposite, double(HALF_TURN - (number(shape.radius) or 0)))
+    return Circle(antipode(shape.centre), double(HALF_TURN - (number(shape.radius) or 0)))
+
+
+def _unrotated(p: Expression, q: Expression) -> tuple[Expression, Expression]:
+    """Two points as far apart as these, with changes of frame moved to constants: those are exact and need no SQL."""
+    if isinstance(p, Transformed) and isinstance(q, Transformed) and (p.source, p.target) == (q.source, q.target):
+        return p.shape, q.shape
+    if isinstance(p, Transformed) and _places((q,)) is not None:
+        return p.shape, transformed(q, p.target, p.source)
+    if isinstance(q, Transformed) and _places((p,)) is not None:
+        return transformed(p, q.target, q.source), q.shape
+    return p, q
+
+
+_SEPARATION = "vo.separation({0:lon}, {0:lat}, {1:lon}, {1:lat})"
 
 
 def distance(arguments: Arguments) -> Expression:
     """``DISTANCE(point, point)`` or of four numbers: the angle between two positions, degrees."""
     if len(arguments) == 4:  # noqa: PLR2004 - two positions
         arguments = (point(arguments[:2]), point(arguments[2:]))
-    return Apply("DISTANCE", Type.DOUBLE, "degrees({0:p} <-> {1:p})", tuple(arguments))
+    arguments = _unrotated(*arguments)
+    template = _SEPARATION
+    if not all(isinstance(position, Point | ColumnValue) for position in arguments):
+        # pgSphere's own distance needs each position once; it is right but for the smallest ones, which it takes for 0
+        template = f"coalesce(nullif(degrees({{0:p}} <-> {{1:p}}), 0), {_SEPARATION})"
+    return Apply("DISTANCE", Type.DOUBLE, template, tuple(arguments))
+
+
+def area(arguments: Arguments) -> Expression:
+    """``AREA(shape)`` in square degrees; a circle may have any size here, and a point has none."""
+    shape = arguments[0]
+    if shape.type is Type.POINT:
+        return Apply("AREA", Type.DOUBLE, "CASE WHEN {0:p} IS NOT NULL THEN 0::float8 END", (shape,))
+    if shape.type is Type.POLYGON:
+        return Apply("AREA", Type.DOUBLE, f"(area({{0}}) * {spherical.SQUARE_DEGREES!r}::float8)", (shape,))
+    cap = f"(4 * pi() * power(sin({{0}} / 2), 2) * {spherical.SQUARE_DEGREES!r}::float8)"
+    if is_wide(shape) and isinstance(shape, Circle):
+        template = f"CASE WHEN {{1:p}} IS NOT NULL THEN {cap.format('radians({0})')} END"
+        return Apply("AREA", Type.DOUBLE, template, (shape.radius, shape.centre))
+    return Apply("AREA", Type.DOUBLE, cap.format("radius({0})"), (shape,))
+
+
+def centroid(arguments: Arguments) -> Expression:
+    """``CENTROID(shape)``: a circle's centre, a point itself, a polygon's centre of area."""
+    shape = arguments[0]
+    if shape.type is Type.POINT:
+        return shape
+    if shape.type is Type.POLYGON:
+        return Apply("CENTROID", Type.POINT, spherical.CENTROID, (shape,))
+    if is_wide(shape) and isinstance(shape, Circle):
+        return shape.centre
+    return Apply("CENTROID", Type.POINT, "center({0})", (shape,))
 
 
 def region(arguments: Arguments) -> Expression:
@@ -304,14 +443,14 @@ def region(arguments: Arguments) -> Expression:
             f"the region {text.value!r} is not offered; write POSITION, CIRCLE, BOX or POLYGON and its numbers", 0
         )
     names = list(itertools.takewhile(lambda word: not _is_number(word), words[1:]))
-    check_frame(" ".join(names))
+    frame = read_frame(" ".join(names))
     numbers = list(_numbers(words[1 + len(names) :]))
     make, count = build
     if len(numbers) != count and not (count is None and len(numbers) % 2 == 0):
         wanted = "pairs of numbers" if count is None else f"{count} numbers"
         raise BadArgument(f"the region {text.value!r} has {len(numbers)} numbers; {shape} takes {wanted}", 0)
     try:
-        return make(numbers)
+        return in_icrs(make(numbers), frame)
     except BadArgument as fault:
         raise BadArgument(fault.text, 0) from None
 

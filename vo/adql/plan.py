@@ -245,6 +245,25 @@ class Range(Part):
     lat_max: float
 
 
+@dataclass(frozen=True, slots=True)
+class Transformed(Part):
+    """A point, circle or polygon whose numbers, of one frame, are made those of another (names of ``vo.adql.frames``).
+
+    A rotation alone: the E-terms of FK4 are another function's business.
+    """
+
+    inner: ClassVar[tuple[str, ...]] = ("shape",)
+
+    shape: Expression
+    source: str
+    target: str
+
+    @property
+    def type(self) -> Type:
+        """That of the shape."""
+        return self.shape.type
+
+
 # Conditions
 
 
@@ -411,6 +430,7 @@ Expression = (
     | Circle
     | Polygon
     | Range
+    | Transformed
     | Compare
     | Within
     | AmongValues

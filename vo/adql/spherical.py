@@ -65,22 +65,26 @@ def box_corners(lon: float, lat: float, width: float, height: float) -> list[Lon
     return corners
 
 
-def _box_corner(east: str, north: str) -> str:
-    """One corner of the box of {0} {1} {2} {3} as ``(lon,lat)`` in radians, in SQL: :func:`box_corners`."""
+def _box_corner(east: str, north: str) -> tuple[str, str]:
+    """Longitude and latitude of one corner of the box of {0} {1} {2} {3} in radians, in SQL: :func:`box_corners`."""
     x = f"{east}tan(radians({{2}}) / 2)"
     y = f"{north}tan(radians({{3}}) / 2)"
     sine, cosine = "sin(radians({1}))", "cos(radians({1}))"
     inward = f"({cosine} - {y} * {sine})"
     lon = f"radians({{0}}) + atan2({x}, {inward})"
-    lat = f"atan2({sine} + {y} * {cosine}, sqrt(power({inward}, 2) + power({x}, 2)))"
-    return f"'(' || ({lon}) || ',' || {lat} || ')'"
+    return lon, f"atan2({sine} + {y} * {cosine}, sqrt(power({inward}, 2) + power({x}, 2)))"
 
+
+_CORNERS = tuple(_box_corner(east, north) for east, north in (("", "-"), ("", ""), ("-", ""), ("-", "-")))
 
 BOX = (
     "('{{' || "
-    + " || ',' || ".join(_box_corner(east, north) for east, north in (("", "-"), ("", ""), ("-", ""), ("-", "-")))
+    + " || ',' || ".join(f"'(' || ({lon}) || ',' || {lat} || ')'" for lon, lat in _CORNERS)
     + " || '}}')::spoly"
 )
+
+#: The same corners as points.
+BOX_CORNERS = tuple(f"spoint({lon}, {lat})" for lon, lat in _CORNERS)
 
 #: The numbers of a polygon's text form: longitude and latitude of each vertex, radians.
 _NUMBERS = "string_to_array(translate({0:p}::text, '{{}}() ', ''), ',')::float8[]"

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from vo.adql import spherical
 from vo.adql.convert import convert
-from vo.adql.frames import rotation_sql
 from vo.adql.expressions import has_aggregate
+from vo.adql.frames import rotation_sql
 from vo.adql.geometry import number
 from vo.adql.kinds import INTEGERS, SHAPES, Type
 from vo.adql.plan import (

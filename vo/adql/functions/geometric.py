@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vo.adql import geometry, spherical
+from vo.adql import geometry
 from vo.adql.functions.function import Function, Group, Parameter, number, point, shape, text
 from vo.adql.kinds import Type
 from vo.adql.plan import Expression
@@ -46,19 +46,10 @@ SIZES = (number("width"), number("height"))
 GEOMETRIC = (
     _geometry(
         "AREA",
-        (shape("shape", Type.CIRCLE),),
+        (shape("shape", Type.POLYGON, Type.CIRCLE, Type.POINT),),
         Type.DOUBLE,
         "Area in square degrees.",
-        template=f"(4 * pi() * power(sin(radius({{0}}) / 2), 2) * {spherical.SQUARE_DEGREES!r}::float8)",
-        unit="deg**2",
-        ucd="phys.angArea",
-    ),
-    _geometry(
-        "AREA",
-        (shape("shape", Type.POLYGON),),
-        Type.DOUBLE,
-        "Area in square degrees.",
-        template=f"(area({{0}}) * {spherical.SQUARE_DEGREES!r}::float8)",
+        geometry.area,
         unit="deg**2",
         ucd="phys.angArea",
     ),
@@ -71,9 +62,13 @@ GEOMETRIC = (
         has_frame=True,
     ),
     _geometry("BOX", (point("centre"), *SIZES), Type.POLYGON, "The same.", geometry.box, has_frame=True),
-    _geometry("CENTROID", (shape("shape", Type.CIRCLE),), Type.POINT, "Centre of a shape.", template="center({0})"),
-    _geometry("CENTROID", (shape("shape", Type.POLYGON),), Type.POINT, "Centre of area.", template=spherical.CENTROID),
-    _geometry("CENTROID", (point("shape"),), Type.POINT, "The point itself.", lambda arguments: arguments[0]),
+    _geometry(
+        "CENTROID",
+        (shape("shape", Type.POLYGON, Type.CIRCLE, Type.POINT),),
+        Type.POINT,
+        "Centre of area of a shape.",
+        geometry.centroid,
+    ),
     _geometry(
         "CIRCLE",
         (*LON_LAT, number("radius")),
@@ -163,7 +158,7 @@ GEOMETRIC = (
         "REGION",
         (text("stc_s"),),
         Type.POLYGON,
-        "A shape in a text: POSITION, CIRCLE, BOX or POLYGON with ICRS degrees.",
+        "A shape in a text: POSITION, CIRCLE, BOX or POLYGON with degrees; a frame may stand before them.",
         geometry.region,
     ),
 )

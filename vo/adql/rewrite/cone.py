@@ -1,10 +1,14 @@
-"""``DISTANCE(p, q) < r`` and circles around indexed points get the form that the index on points answers."""
+"""``DISTANCE(p, q) < r``, and with it points in circles, get a cone that the index on points answers.
+
+The exact condition always stays; the cone only has to hold all that it holds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vo.adql.geometry import WIDEST_CIRCLE, number
+from vo.adql.geometry import WIDEST_CIRCLE, antipode, double, number, transformed
+from vo.adql.kinds import NUMBERS, Type
 from vo.adql.plan import (
     And,
     Apply,
@@ -14,15 +18,19 @@ from vo.adql.plan import (
     Expression,
     Or,
     Point,
+    QueryValue,
     SelectPlan,
     Spherical,
+    Transformed,
     Within,
     map_conditions,
 )
 
+_INDEXED = 2
+
 
 def use_cones(select: SelectPlan) -> SelectPlan:
-    """Add the cone that a distance condition implies, and turn a circle around an indexed point inside out."""
+    """Add the cone that a distance condition implies."""
     return map_conditions(select, _with_cones, in_having=False)
 
 
@@ -50,26 +58,57 @@ def _terms(condition: Expression) -> Iterator[Expression]:
         case Within(Apply("DISTANCE", _, _, (p, q)), _, radius):
             yield from _cone(p, q, radius)
             yield condition
-        case Spherical("<@", p, Circle(q, radius)) if _indexed(q) and not _indexed(p) and number(radius) is not None:
-            yield Spherical("<@", q, Circle(p, radius))
         case _:
             yield condition
 
 
+#: Added to a cone's radius, in degrees: pgSphere moves points within 1e-9 radians of longitude 0 or the equator there,
+#: and a cone must hold all that the exact condition holds.
+MARGIN = 2e-7
+
+
 def _cone(p: Expression, q: Expression, radius: Expression) -> Iterator[Expression]:
-    # only a constant radius is known to be one that pgSphere accepts
-    size = number(radius)
-    if size is None or not 0 < size <= WIDEST_CIRCLE:
-        return
+    p, q = _unrotated(p, q)
     if _rank(q) > _rank(p):
         p, q = q, p
-    yield Spherical("<@", p, Circle(q, radius))
+    size = number(radius)
+    if size is None:
+        if _rank(p) == _INDEXED and radius.type in NUMBERS and not _changes(radius):
+            yield _any_cone(p, q, radius)
+    elif 0 <= size <= WIDEST_CIRCLE - MARGIN:
+        yield Spherical("<@", p, Circle(q, double(size + MARGIN)))
+
+
+def _any_cone(p: Expression, q: Expression, radius: Expression) -> Expression:
+    """A cone whose radius rows decide; beyond 90 degrees, where pgSphere has no circles, it is the whole sphere."""
+    widest = f"{WIDEST_CIRCLE!r}::float8"
+    near = Apply("cone", Type.DOUBLE, f"least(greatest({{0}}, 0) + {MARGIN!r}::float8, {widest})", (radius,))
+    far = Apply(
+        "cone", Type.DOUBLE, f"CASE WHEN {{0:p}} > {widest} - {MARGIN!r}::float8 THEN {widest} ELSE 0 END", (radius,)
+    )
+    return Or((Spherical("<@", p, Circle(q, near)), Spherical("<@", p, Circle(antipode(q), far))))
+
+
+def _unrotated(p: Expression, q: Expression) -> tuple[Expression, Expression]:
+    """Two points as far apart as these, the indexed one without its change of frame."""
+    if isinstance(q, Transformed) and _indexed(q.shape):
+        p, q = q, p
+    if isinstance(p, Transformed) and _indexed(p.shape):
+        return p.shape, transformed(q, p.target, p.source)
+    return p, q
+
+
+def _changes(expression: Expression) -> bool:
+    """Whether a value must not be written twice: a sub-query, or what differs from call to call."""
+    if isinstance(expression, QueryValue) or (isinstance(expression, Apply) and expression.volatile):
+        return True
+    return any(_changes(part) for part in expression.parts)
 
 
 def _rank(position: Expression) -> int:
     """How much an index on this position helps: 2 for an indexed one, 1 for a column, 0 for constants."""
     if _indexed(position):
-        return 2
+        return _INDEXED
     return 1 if _uses_columns(position) else 0
 
 
