@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vo.adql.lexer import Limits
-from vo.adql.parse import parse, place
+from vo.adql.messages import place
+from vo.adql.parse import parse
 from vo.adql.plan import SelectPlan
 from vo.adql.render import render
 from vo.adql.resolve import Resolver

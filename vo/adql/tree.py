@@ -1,6 +1,6 @@
 """The query as it was written: one frozen dataclass for each construct of ADQL 2.1.
 
-``at`` is always the offset of the construct's first character in the text; :func:`vo.adql.parse.place` turns it into
+``at`` is always the offset of the construct's first character in the text; :func:`vo.adql.messages.place` turns it into
 line and column. Chains (``a + b - c``, ``p AND q AND r``) are one node with many terms, so that a long query
 is wide, never deep.
 """
@@ -262,7 +262,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class TableName:
-    """A table of the catalogue, or one of the query's own WITH, and its alias; ``sample`` is TABLESAMPLE's percentage."""
+    """A table of the catalogue, or one of the query's own WITH, and its alias.
+
+    ``sample`` is the percentage of TABLESAMPLE.
+    """
 
     at: int
     parts: tuple[Name, ...]

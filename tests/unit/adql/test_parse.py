@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vo.adql import Limits, tree
-from vo.adql.parse import parse, place
+from vo.adql.messages import place
+from vo.adql.parse import parse
 from vo.errors import ADQLFault
 from vo.metadata.words import RESERVED_WORDS
 
