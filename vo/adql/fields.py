@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from vo.adql import tree, ucds, units
 from vo.adql.functions import FUNCTIONS
+from vo.adql.functions.spectral import spectral_ucd
 from vo.adql.geometry import number
 from vo.adql.kinds import NUMBERS, SHAPES, Type, kind_of
 from vo.adql.plan import Apply, Choice, ColumnValue, Constant, Convert, Expression, Minus, Operators, QueryValue
@@ -279,6 +280,12 @@ def _in_unit(call: Apply) -> Field:
     return _plain(call.type, unit=str(target), ucd=known_of(value).ucd)
 
 
+def _spectral(call: Apply) -> Field:
+    unit = call.arguments[-1]
+    target = str(unit.value) if isinstance(unit, Constant) else ""
+    return _plain(call.type, unit=target, ucd=spectral_ucd(target))
+
+
 #: The functions of which more can be said than their entry in the table of functions tells.
 _RULES: dict[str, Callable[[Apply], Field]] = {
     "COALESCE": _first_known,
@@ -295,6 +302,7 @@ _RULES: dict[str, Callable[[Apply], Field]] = {
     "RADIANS": _radians,
     "DEGREES": _degrees,
     "IN_UNIT": _in_unit,
+    "GAVO_SPECCONV": _spectral,
 }
 
 _KNOWN: dict[type, Callable[..., Field]] = {

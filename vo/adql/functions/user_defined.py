@@ -23,6 +23,7 @@ from vo.adql.functions.function import (
     time,
     wide_integer,
 )
+from vo.adql.functions.spectral import SPECTRAL
 from vo.adql.geometry import BadArgument
 from vo.adql.kinds import Type
 from vo.adql.plan import And, Apply, ColumnValue, Compare, Constant, Expression, Truth
@@ -355,4 +356,4 @@ OWN = (
     ),
 )
 
-USER_DEFINED = (*CATALOGUED, *_named_otherwise(CATALOGUED), *OTHERS, *OWN)
+USER_DEFINED = (*CATALOGUED, *_named_otherwise(CATALOGUED), *OTHERS, *SPECTRAL, *OWN)
