@@ -277,9 +277,18 @@ def lon_lat_range(arguments: Arguments) -> Expression:
 
 
 def coordinate(which: int, position: Expression) -> Expression:
-    """COORD1 or COORD2 of a point, degrees."""
-    function = ("long", "lat")[which - 1]
-    return Apply(f"COORD{which}", Type.DOUBLE, f"degrees({function}({{0}}))", (position,))
+    """COORD1 (from 0 to 360) or COORD2 of a point, degrees ICRS: the very numbers it was made of, if it shows them."""
+    name, function = f"COORD{which}", ("long", "lat")[which - 1]
+    if not isinstance(position, Point):
+        return Apply(name, Type.DOUBLE, f"degrees({function}({{0}}))", (position,))
+    places = _places((position,))
+    if places is not None:
+        return Apply(name, Type.DOUBLE, "{0}", (double((places[0][0] % 360, places[0][1])[which - 1]),))
+    written = ("{0:lon} - 360 * floor({0:lon} / 360)", "{0:lat}")[which - 1]
+    # pgSphere, which takes a latitude beyond a pole as going over it, also knows when one of the two is null
+    known = "{0:lat} BETWEEN -90 AND 90 AND {0:lon} IS NOT NULL"
+    template = f"CASE WHEN {known} THEN {written} ELSE degrees({function}({{0}})) END"
+    return Apply(name, Type.DOUBLE, template, (position,))
 
 
 def contains(arguments: Arguments) -> Expression:

@@ -10,7 +10,7 @@ from vo.adql import spherical
 from vo.adql.convert import convert
 from vo.adql.expressions import has_aggregate
 from vo.adql.frames import rotation_sql
-from vo.adql.geometry import number
+from vo.adql.geometry import coordinate, number
 from vo.adql.kinds import INTEGERS, SHAPES, Type
 from vo.adql.plan import (
     AmongRows,
@@ -193,23 +193,30 @@ class Values:
             return "NULL::float8[]"
         if isinstance(shape, Choice):
             return self.choice(shape, self.coordinates)
+        if isinstance(shape, Point):
+            return self._place(shape)
         text = self.operand(shape)
-        if isinstance(shape, Polygon):
-            return self._vertices(shape, text)
         if shape.type is Type.POLYGON:
-            return VERTICES.format(_Written(text))
-        if isinstance(shape, Apply | Convert) and not has_aggregate(shape):
+            return self._vertices(shape, text)
+        if isinstance(shape, Apply | Circle | Convert | Transformed) and not has_aggregate(shape):
             # long ones are written once
             return f"(SELECT {_numbers(shape.type, 'v')} FROM (SELECT {text} AS v OFFSET 0) AS vo_value)"
         return _numbers(shape.type, text)
 
-    def _vertices(self, polygon: Polygon, text: str) -> str:
+    def _place(self, point: Point) -> str:
+        """A written point is shown as it was written, its longitude from 0 to 360."""
+        text = f"ARRAY[{self.value(coordinate(1, point))}, {self.value(coordinate(2, point))}]"
+        if _constant_place(point) is not None:
+            return text
+        return f"CASE WHEN {self._point(point)} IS NOT NULL THEN {text} END"
+
+    def _vertices(self, polygon: Expression, text: str) -> str:
         """A polygon of written points is shown as it was written; that it can be made is still checked."""
-        numbers = []
-        for vertex in polygon.vertices:
-            if not isinstance(vertex, Point):
-                return VERTICES.format(_Written(text))
-            numbers += [self.value(vertex.lon), self.value(vertex.lat)]
+        vertices = polygon.vertices if isinstance(polygon, Polygon) else ()
+        points = [vertex for vertex in vertices if isinstance(vertex, Point)]
+        if not points or len(points) < len(vertices):
+            return VERTICES.format(_Written(text))
+        numbers = [self.value(number) for point in points for number in (point.lon, point.lat)]
         return f"CASE WHEN {text} IS NOT NULL THEN ARRAY[{', '.join(numbers)}]::float8[] END"
 
     def _point(self, node: Point) -> str:
@@ -243,7 +250,7 @@ class Values:
     def coordinate(self, position: Expression, which: str) -> str:
         """Longitude or latitude of a point, degrees: the very numbers it was made of, where they are at hand."""
         if isinstance(position, Point):
-            return self._double(position.lon if which == "lon" else position.lat)
+            return self.operand(convert(position.lon if which == "lon" else position.lat, Type.DOUBLE))
         return f"degrees({'long' if which == 'lon' else 'lat'}({self.value(position)}))"
 
     def _double(self, expression: Expression) -> str:
