@@ -24,6 +24,13 @@ class FeatureGroup:
     features: tuple[Feature, ...]
 
 
+#: What is said of words that no standard describes.
+_ABOUT = {
+    "TABLESAMPLE": "Written behind a table in FROM, TABLESAMPLE(10) reads about 10 percent of it, block by block: good for"
+    " trying a query out, and far better than TOP. The rows differ from time to time.",
+}
+
+
 def _features() -> tuple[FeatureGroup, ...]:
     words = {
         Group.STRING: ("ILIKE",),
@@ -31,6 +38,7 @@ def _features() -> tuple[FeatureGroup, ...]:
         Group.SETS: ("UNION", "EXCEPT", "INTERSECT"),
         Group.TYPE: ("CAST",),
         Group.OFFSET: ("OFFSET",),
+        Group.EXTRA: ("TABLESAMPLE",),
     }
     groups = []
     for group in Group:
@@ -41,7 +49,7 @@ def _features() -> tuple[FeatureGroup, ...]:
             features = [Feature(function.signature, function.description) for function in own]
         else:
             names = dict.fromkeys(function.name for function in own)
-            features = [Feature(word) for word in (*names, *words.get(group, ()))]
+            features = [Feature(word, _ABOUT.get(word)) for word in (*names, *words.get(group, ()))]
         groups.append(FeatureGroup(group.value, tuple(features)))
     return tuple(groups)
 

@@ -13,7 +13,9 @@ _TAPREGEXT = "ivo://ivoa.net/std/TAPRegExt#features-"
 
 
 class Group(Enum):
-    """Groups of optional features, with their TAPRegExt keys (ADQL 2.1, section 4); BASE is always there."""
+    """Groups of optional features, with their TAPRegExt keys (ADQL 2.1, section 4); BASE is always there, EXTRA
+    is what GAVO's services have in common beyond the standard.
+    """
 
     BASE = ""
     UDF = _TAPREGEXT + "udf"
@@ -25,6 +27,7 @@ class Group(Enum):
     CONDITIONAL = _TAPREGEXT + "adql-conditional"
     UNIT = _TAPREGEXT + "adql-unit"
     OFFSET = _TAPREGEXT + "adql-offset"
+    EXTRA = "ivo://org.gavo.dc/std/exts#extra-adql-keywords"
 
 
 class Result(Enum):
