@@ -144,7 +144,8 @@ def scaling(unit: str, target: str) -> Scaling:
 
 def _exact(factor: float, inverse: float) -> Scaling:
     """Multiplication or division, whichever is by a short number: arcmin / 60 is exact, arcmin * 0.01666 is not."""
-    for value, divides in sorted([(factor, False), (inverse, True)], reverse=True):
+    ways = [(factor, False), (inverse, True)]
+    for value, divides in ways if factor >= inverse else reversed(ways):
         short = float(f"{value:.{_SHORT}g}")
         if abs(short - value) <= _ROUNDING * value:
             return Scaling(short, divides)
