@@ -14,6 +14,7 @@ from vo.adql.convert import convert, timestamp, typed
 from vo.adql.frames import ICRS, Frame
 from vo.adql.functions import FUNCTIONS
 from vo.adql.geometry import BadArgument, in_icrs, read_frame
+from vo.adql.habits import advice
 from vo.adql.kinds import NUMBERS, PLAIN, Type, common_type, numeric_result
 from vo.adql.plan import (
     AmongRows,
@@ -39,6 +40,9 @@ from vo.adql.plan import (
 )
 from vo.adql.scope import Link, Scope, nearest
 from vo.adql.tree import Problem
+
+#: Functions as they are written in faults.
+_KNOWN = (*(ways[0].name for ways in FUNCTIONS.values()), "AVG", "COUNT", "MAX", "MIN", "SUM")
 
 _LARGEST = 2**31 - 1
 _LARGEST_BIG = 2**63 - 1
@@ -66,7 +70,7 @@ class Binder:
     """Turns the tree of one clause into expressions.
 
     ``clause`` names it in faults, ``aggregates`` says whether COUNT and its like may stand there, ``aliases`` are
-    outputs of the select list that the clause may use by their names.
+    outputs of the select list that the clause may use by their names, ``unusable`` the names of those that it may not.
     """
 
     scope: Scope
@@ -74,6 +78,7 @@ class Binder:
     clause: str
     aggregates: bool = False
     aliases: Callable[[tree.Name], Expression | None] | None = None
+    unusable: tuple[tree.Name, ...] = ()
 
     def value(self, node: tree.Node) -> Expression:
         """A value; :class:`Problem` for a condition."""
@@ -121,7 +126,16 @@ class Binder:
             found = self.aliases(node.parts[0])
             if found is not None:
                 return found
-        return self.scope.column(node.parts)
+        try:
+            return self.scope.column(node.parts)
+        except Problem:
+            if len(node.parts) == 1 and any(node.parts[0].matches(alias.text) for alias in self.unusable):
+                raise Problem(
+                    node.at,
+                    f"{node.parts[0]} is an alias of the select list, which {self.clause} cannot use;"
+                    " repeat its expression, or select from a sub-query",
+                ) from None
+            raise
 
     def _signed(self, node: tree.Signed) -> Expression:
         operand = self._numeric_value(node.operand)
@@ -146,7 +160,9 @@ class Binder:
     def _call(self, node: tree.Call) -> Expression:
         overloads = FUNCTIONS.get(node.name.upper())
         if overloads is None:
-            raise Problem(node.at, f"there is no function {node.name}{nearest(node.name, FUNCTIONS)}")
+            instead = advice(node.name)
+            hint = nearest(node.name, _KNOWN) if instead is None else f"; {instead}"
+            raise Problem(node.at, f"there is no function {node.name}{hint}")
         if overloads[0].aggregate:
             self._check_aggregate(node.at, node.name)
         inner = replace(self, aggregates=False, clause="an aggregate") if overloads[0].aggregate else self

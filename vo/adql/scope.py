@@ -11,6 +11,7 @@ from vo.adql.kinds import type_of
 from vo.adql.plan import ColumnValue, Expression, Output, Relation
 from vo.adql.tree import Name, Problem
 from vo.metadata.fields import Table
+from vo.metadata.words import as_typed
 
 
 def table_relation(table: Table, alias: str, name: tuple[str, ...]) -> Relation:
@@ -225,17 +226,31 @@ class Scope:
         *qualifier, name = parts
         if qualifier:
             return Problem(qualifier[0].at, self._no_table(tuple(qualifier)))
-        names = [text for scope in self._chain() for namespace in scope.namespaces for text in namespace.names()]
-        hint = nearest(name.text, names)
-        if name.delimited and any(name.text.lower() == text.lower() for text in names):
+        around = [relation for scope in self._chain() for relation in scope.relations()]
+        columns = [(text, relation) for relation in around for text in Leaf(relation).names()]
+        near = nearest_of(name.text, [text for text, _ in columns])
+        hint = ""
+        if near is not None:
+            owner = next(relation for text, relation in columns if text == near)
+            hint = f"; did you mean {f'{owner.name[-1]}.' if len(around) > 1 else ''}{as_typed(near)}?"
+        if name.delimited and any(name.text.lower() == text.lower() for text, _ in columns):
             hint = f"; names in double quotes are case-sensitive{hint}"
         elif name.delimited:
             hint = f"; texts stand in single quotes{hint}"
-        return Problem(name.at, f"there is no column {name}{hint}")
+        return Problem(name.at, f"there is no column {name} in {_listed([r.name[-1] for r in around])}{hint}")
 
     def _no_table(self, qualifier: tuple[Name, ...]) -> str:
-        names = [relation.name[-1] for scope in self._chain() for relation in scope.relations()]
-        return f"there is no table {_dotted(qualifier)} in this query{nearest(qualifier[-1].text, names)}"
+        around = [relation for scope in self._chain() for relation in scope.relations()]
+        renamed = [
+            relation
+            for relation in around
+            if relation.table is not None and len(relation.name) == 1 and qualifier[-1].matches(relation.table.name)
+        ]
+        if renamed:
+            return f"the table {_dotted(qualifier)} is called {renamed[0].name[0]} in this query; use that name"
+        names = [relation.name[-1] for relation in around]
+        hint = nearest(qualifier[-1].text, names) or f"; it has {_listed(names)}"
+        return f"there is no table {_dotted(qualifier)} in this query{hint}"
 
 
 def _qualifies(qualifier: tuple[Name, ...], relation: Relation) -> bool:
@@ -265,8 +280,26 @@ def _dotted(parts: Iterable[Name]) -> str:
     return ".".join(str(name) for name in parts)
 
 
+#: More names than this are not listed.
+_MOST_LISTED = 5
+
+
+def _listed(names: list[str]) -> str:
+    """``a, b or c``, and dots for many."""
+    shown = list(dict.fromkeys(names))
+    if len(shown) > _MOST_LISTED:
+        return ", ".join(shown[:_MOST_LISTED]) + " ..."
+    return ", ".join(shown[:-1]) + " or " + shown[-1] if len(shown) > 1 else "".join(shown)
+
+
+def nearest_of(text: str, names: Iterable[str]) -> str | None:
+    """The known name that is most like an unknown one, None when none is."""
+    known = {name.lower(): name for name in reversed(list(names))}
+    near = difflib.get_close_matches(text.lower(), known, n=1)
+    return known[near[0]] if near else None
+
+
 def nearest(text: str, names: Iterable[str]) -> str:
     """``; did you mean x?`` for the known name that is most like the unknown one."""
-    known = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(text.lower(), known, n=1)
-    return f"; did you mean {known[near[0]]}?" if near else ""
+    near = nearest_of(text, names)
+    return f"; did you mean {near}?" if near is not None else ""

@@ -26,8 +26,8 @@ class FeatureGroup:
 
 #: What is said of words that no standard describes.
 _ABOUT = {
-    "TABLESAMPLE": "Written behind a table in FROM, TABLESAMPLE(10) reads about 10 percent of it, block by block: good for"
-    " trying a query out, and far better than TOP. The rows differ from time to time.",
+    "TABLESAMPLE": "Written behind a table in FROM, TABLESAMPLE(10) reads about 10 percent of it, block by block: good"
+    " for trying a query out, and far better than TOP. The rows differ from time to time.",
 }
 
 

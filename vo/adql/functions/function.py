@@ -13,8 +13,9 @@ _TAPREGEXT = "ivo://ivoa.net/std/TAPRegExt#features-"
 
 
 class Group(Enum):
-    """Groups of optional features, with their TAPRegExt keys (ADQL 2.1, section 4); BASE is always there, EXTRA
-    is what GAVO's services have in common beyond the standard.
+    """Groups of optional features, with their TAPRegExt keys (ADQL 2.1, section 4).
+
+    BASE is always there; EXTRA is what GAVO's services have in common beyond the standard.
     """
 
     BASE = ""
