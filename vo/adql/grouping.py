@@ -7,7 +7,7 @@ from vo.adql.scope import Scope
 from vo.adql.tree import Problem
 
 
-def check_grouped(expression: Expression, keys: tuple[Expression, ...], scope: Scope, at: int) -> None:
+def check_grouped(expression: Expression, keys: frozenset[Expression], scope: Scope, at: int) -> None:
     """Refuse a value that uses a column of this SELECT outside its group keys and outside aggregates."""
     own = {id(relation) for relation in scope.relations()}
     column = _ungrouped(expression, keys, own)
@@ -16,7 +16,7 @@ def check_grouped(expression: Expression, keys: tuple[Expression, ...], scope: S
         raise Problem(at, f"the column {name} is neither in GROUP BY nor in an aggregate such as MAX")
 
 
-def _ungrouped(expression: Expression, keys: tuple[Expression, ...], own: set[int]) -> ColumnValue | None:
+def _ungrouped(expression: Expression, keys: frozenset[Expression], own: set[int]) -> ColumnValue | None:
     if expression in keys or (isinstance(expression, Apply) and expression.aggregate):
         return None
     if isinstance(expression, ColumnValue):

@@ -17,6 +17,7 @@ class Names:
     def __init__(self, *, sql: bool = False) -> None:
         self._sql = sql
         self._taken: set[str] = set()
+        self._numbers: dict[str, itertools.count[int]] = {}
 
     def take(self, name: str) -> str:
         """The name, or the name with a number where it is taken (TAP-15)."""
@@ -24,7 +25,8 @@ class Names:
             name = name.lower() if _SIMPLE.fullmatch(name) else "c"
         unique = name
         if name.lower() in self._taken:
-            candidates = (f"{name}_{i}" for i in itertools.count(2))
+            numbers = self._numbers.setdefault(name.lower(), itertools.count(2))
+            candidates = (f"{name}_{i}" for i in numbers)
             unique = next(candidate for candidate in candidates if candidate.lower() not in self._taken)
         self._taken.add(unique.lower())
         return unique

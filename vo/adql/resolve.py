@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -57,6 +56,7 @@ class Resolver:
         self._rewrite = rewrite
         self._with: dict[str, tuple[str, tuple[Output, ...], Name]] = {}
         self._aliases: set[str] = set(OWN_ALIASES)
+        self._alias_numbers: dict[str, int] = {}
 
     def resolve(self, query: tree.Query) -> QueryPlan:
         """The plan of the outermost query."""
@@ -98,18 +98,21 @@ class Resolver:
         plan, scope = self._select(select, parent, final=final)
         binder = Binder(scope, self._inner_query, "ORDER BY", aggregates=True)
         grouped = bool(plan.group_by) or plan.having is not None or _any_aggregate(plan)
+        keys = frozenset(plan.group_by)
+        known = {item.expression: i for i, item in reversed(list(enumerate(plan.items, 1)))} if query.order_by else {}
         order_by = []
         for key in query.order_by:
-            found = _sort_key(key, plan, binder)
+            found = _sort_key(key, plan, binder, known)
             if not isinstance(found, int):
                 if plan.distinct:
                     raise Problem(key.at, "with DISTINCT, ORDER BY can only name columns of the select list")
                 if grouped or has_aggregate(found):
-                    check_grouped(found, plan.group_by, scope, key.at)
+                    check_grouped(found, keys, scope, key.at)
             order_by.append(SortPlan(found, key.descending))
         if not grouped and any(not isinstance(key.key, int) and has_aggregate(key.key) for key in order_by):
             for item in plan.items:
-                check_grouped(item.expression, (), scope, select.at)
+                check_grouped(item.expression, frozenset(), scope, select.at)
+        _check_count(len(plan.items) + len({key.key for key in order_by if not isinstance(key.key, int)}))
         outputs = tuple(item.output for item in plan.items)
         return QueryPlan(self._rewrite(plan), outputs, (), tuple(order_by), query.offset)
 
@@ -169,17 +172,19 @@ class Resolver:
             _check_distinct(items, nodes)
         find_alias = _alias_finder(items, node)
         grouping = Binder(scope, self._inner_query, "GROUP BY", aliases=find_alias)
-        group_by = tuple(_group_key(key, grouping, items) for key in node.group_by)
+        group_by = tuple(dict.fromkeys(_group_key(key, grouping, items) for key in node.group_by))
         having = None
         if node.having is not None:
             binder = Binder(scope, self._inner_query, "HAVING", aggregates=True, aliases=find_alias)
             having = binder.condition(node.having)
         plan = SelectPlan(node.distinct, node.top, tuple(items), sources, where, group_by, having)
+        _check_count(len(items) + len(set(group_by).difference(item.expression for item in items)))
         if group_by or having is not None or _any_aggregate(plan):
+            keys = frozenset(group_by)
             for item, item_node in zip(items, nodes, strict=True):
-                check_grouped(item.expression, group_by, scope, item_node.at)
+                check_grouped(item.expression, keys, scope, item_node.at)
             if having is not None and node.having is not None:
-                check_grouped(having, group_by, scope, node.having.at)
+                check_grouped(having, keys, scope, node.having.at)
         return plan, scope
 
     def _items(self, node: tree.Select, scope: Scope) -> tuple[list[ItemPlan], list[tree.Item | tree.Star]]:
@@ -189,10 +194,7 @@ class Resolver:
         nodes: list[tree.Item | tree.Star] = []
         for item in node.items:
             for name, written, expression in _expanded(item, scope, binder):
-                if len(items) == MOST_COLUMNS:
-                    raise LimitFault(
-                        f"a SELECT has more than {MOST_COLUMNS} columns, the limit; name those that you need"
-                    )
+                _check_count(len(items) + 1)
                 unique = result_names.take(name)
                 sql = sql_names.take(unique)
                 text = None
@@ -282,11 +284,10 @@ class Resolver:
     def _alias(self, name: str) -> str:
         """An SQL alias that no other relation of the whole query has."""
         stem = name.lower() if _SIMPLE.fullmatch(name.lower()) else "t"
-        alias = next(
-            candidate
-            for candidate in itertools.chain([stem], (f"{stem}_{i}" for i in itertools.count(2)))
-            if candidate not in self._aliases
-        )
+        alias = stem
+        while alias in self._aliases:
+            self._alias_numbers[stem] = self._alias_numbers.get(stem, 1) + 1
+            alias = f"{stem}_{self._alias_numbers[stem]}"
         self._aliases.add(alias)
         return alias
 
@@ -300,6 +301,14 @@ def _sample(node: tree.TableName, table: Table) -> float | None:
     if table.is_view and table.view_of is None:
         raise Problem(node.at, f"{table.qualified} is a view of which no sample can be taken; sample a table")
     return float(node.sample.value)
+
+
+def _check_count(columns: int) -> None:
+    if columns > MOST_COLUMNS:
+        raise LimitFault(
+            f"a SELECT has more than {MOST_COLUMNS} columns, the limit, keys of GROUP BY and ORDER BY included;"
+            " name those that you need"
+        )
 
 
 def _any_aggregate(plan: SelectPlan) -> bool:
@@ -365,8 +374,11 @@ def _group_key(node: tree.Node, binder: Binder, items: list[ItemPlan]) -> Expres
     return key
 
 
-def _sort_key(key: tree.SortKey, plan: SelectPlan, binder: Binder) -> Expression | int:
-    """The number of an output where the key is one, else its expression (outputs first, as in SQL)."""
+def _sort_key(key: tree.SortKey, plan: SelectPlan, binder: Binder, known: dict[Expression, int]) -> Expression | int:
+    """The number of an output where the key is one, else its expression (outputs first, as in SQL).
+
+    ``known`` are those of the outputs' expressions.
+    """
     ordinal = _ordinal(key.expression, len(plan.items))
     found: Expression | int | None = ordinal
     if ordinal is None and isinstance(key.expression, tree.ColumnName) and len(key.expression.parts) == 1:
@@ -380,8 +392,7 @@ def _sort_key(key: tree.SortKey, plan: SelectPlan, binder: Binder) -> Expression
         found = numbers[0] if numbers else None
     if found is None:
         expression = binder.plain(key.expression)
-        same = [i for i, item in enumerate(plan.items, 1) if item.expression == expression]
-        found = same[0] if same else expression
+        found = known.get(expression, expression)
     if isinstance(found, int) and plan.items[found - 1].expression.type not in PLAIN:
         raise Problem(key.at, f"values of type {plan.items[found - 1].expression.type} cannot be sorted")
     return found
