@@ -51,7 +51,11 @@ class _Builder:
         return self.query([with_items, body, None, offset])
 
     def query_of(self, children: Children) -> tree.Query:
-        return self.query([*children, None, None])
+        with_items, query = children
+        if query.with_items:
+            return self.query([*children, None, None])
+        # brackets round all that follows WITH mean nothing
+        return tree.Query(with_items[0].at, query.body, with_items, query.order_by, query.offset)
 
     def with_clause(self, children: Children) -> tuple[tree.WithItem, ...]:
         return tuple(children)

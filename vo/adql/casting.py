@@ -34,6 +34,9 @@ _FROM: dict[Type, frozenset[Type]] = {
     **{shape: frozenset({Type.TEXT, shape}) for shape in _DRAWN},
 }
 
+#: Words with which a literal text may begin (STC-S).
+_WORDS = frozenset({"POSITION", "CIRCLE", "BOX", "POLYGON"})
+
 #: The longest text that a length can be given for.
 _LONGEST_TEXT = 10_000_000
 
@@ -139,7 +142,7 @@ def _drawn(at: int, operand: Constant, target: Type) -> Expression:
     text = str(operand.value)
     words = text.split()
     try:
-        is_named = bool(words) and words[0][0].isalpha()
+        is_named = bool(words) and words[0].upper() in _WORDS
         shape = geometry.region((operand,)) if is_named else _from_numbers(text, words, target)
     except BadArgument as fault:
         raise Problem(at, fault.text) from None
@@ -155,9 +158,13 @@ def _from_numbers(text: str, words: list[str], target: Type) -> Expression:
     numbers = [geometry.double(float(word)) for word in words]
     if target is Type.POLYGON:
         if len(numbers) < 6 or len(numbers) % 2:  # noqa: PLR2004 - a triangle
-            raise BadArgument(f"{text!r} has {len(numbers)} numbers; a POLYGON has pairs of them, at least three")
+            raise BadArgument(
+                f"a POLYGON is made of three or more pairs of numbers, {text!r} has {len(numbers)} numbers"
+            )
         return geometry.polygon_of_numbers(numbers)
     make, count = (geometry.point, 2) if target is Type.POINT else (geometry.circle, 3)
     if len(numbers) != count:
-        raise BadArgument(f"{text!r} has {len(numbers)} numbers; a {target} has {count}, separated by blanks")
+        raise BadArgument(
+            f"a {target} is made of {count} numbers with blanks between them, {text!r} has {len(numbers)}"
+        )
     return make(numbers)

@@ -212,6 +212,8 @@ class Binder:
             raise Problem(at, f"{name.upper()} cannot stand in {self.clause}; conditions on groups stand in HAVING")
 
     def _check_level(self, at: int, expression: Expression) -> None:
+        if any(map(has_aggregate, expression.parts)):
+            raise Problem(at, "an aggregate cannot stand in an aggregate; take the inner one in a sub-query")
         here = {id(relation) for relation in self.scope.relations()}
         columns = _columns(expression)
         if columns and all(id(column.relation) not in here for column in columns):
@@ -253,10 +255,12 @@ class Binder:
         target = Type.NULL
         for i, node in enumerate(nodes):
             check_drawable(values[i], node.at)
+            if values[i].type is Type.RANGE:
+                raise Problem(node.at, "vo_range can only be an argument of CONTAINS and INTERSECTS")
             if literal is not None and values[i].type not in (literal, Type.NULL):
                 values[i] = _literal_as(node.at, values[i], literal) or values[i]
             common = common_type(target, values[i].type)
-            if common is None or common is Type.RANGE:
+            if common is None:
                 raise Problem(node.at, f"CASE cannot choose between {target} and {values[i].type}")
             target = common
         return [convert(typed(value, target), target) for value in values]

@@ -81,6 +81,7 @@ _SLIPS = (
     _slip_of("ON", "", r"\bDISTINCT\s*$", "DISTINCT holds for the whole select list; use GROUP BY"),
     _slip_of("DISTINCT", "", r"\bTOP\s+\d+\s*$", "DISTINCT stands in front of TOP"),
     _slip_of("OUTER", "", "", "LEFT, RIGHT or FULL stands in front of OUTER"),
+    _slip_of("TABLESAMPLE", "_JOIN", "", "TABLESAMPLE stands behind a table of this service, and once"),
     _slip_of("NAME", "", r"\bTABLESAMPLE\s*$", "a percentage stands behind TABLESAMPLE: TABLESAMPLE(10)"),
     _slip_of("LPAR", "", r"\bTOP\s*$", "the number behind TOP stands without brackets"),
     _slip_of("LPAR", "TABLESAMPLE _JOIN", "", "FROM takes tables, joins and sub-queries, no functions"),

@@ -96,7 +96,8 @@ class Resolver:
 
     def _plain_query(self, query: tree.Query, select: tree.Select, parent: Link | None, *, final: bool) -> QueryPlan:
         plan, scope = self._select(select, parent, final=final)
-        binder = Binder(scope, self._inner_query, "ORDER BY", aggregates=True)
+        find_alias = _alias_finder(list(plan.items), select)
+        binder = Binder(scope, self._inner_query, "ORDER BY", aggregates=True, aliases=find_alias)
         grouped = bool(plan.group_by) or plan.having is not None or _any_aggregate(plan)
         keys = frozenset(plan.group_by)
         known = {item.expression: i for i, item in reversed(list(enumerate(plan.items, 1)))} if query.order_by else {}
@@ -166,7 +167,8 @@ class Resolver:
         scope = Scope(namespaces, parent)
         where = None
         if node.where is not None:
-            where = Binder(scope, self._inner_query, "WHERE").condition(node.where)
+            aliases = tuple(item.alias for item in node.items if isinstance(item, tree.Item) and item.alias is not None)
+            where = Binder(scope, self._inner_query, "WHERE", unusable=aliases).condition(node.where)
         items, nodes = self._items(node, scope)
         if node.distinct and not final:
             _check_distinct(items, nodes)
@@ -405,7 +407,7 @@ def _output_number(key: tree.SortKey, names: list[str], outputs: tuple[Output, .
         fitting = [i for i, text in enumerate(names, 1) if name.matches(text)]
         number = fitting[0] if len(fitting) == 1 else None
     if number is None:
-        raise Problem(key.at, "after UNION, EXCEPT or INTERSECT, ORDER BY takes names or numbers of columns")
+        raise Problem(key.at, "after UNION, EXCEPT, INTERSECT and brackets, ORDER BY takes names or numbers of columns")
     if outputs[number - 1].type not in PLAIN:
         raise Problem(key.at, f"values of type {outputs[number - 1].type} cannot be sorted")
     return number
