@@ -230,6 +230,7 @@ def polygon_of_points(arguments: Arguments) -> Expression:
         raise BadArgument("a polygon needs three different points")
     places = _places(vertices)
     if places is not None and len(places) <= _CHECKED_VERTICES:
+        _check_extent(places)
         _check_edges(places)
     return Polygon(tuple(vertices))
 
@@ -245,6 +246,13 @@ def _places(vertices: Sequence[Expression]) -> list[tuple[float, float]] | None:
             return None
         found.append((lon, lat))
     return found
+
+
+def _check_extent(places: list[tuple[float, float]]) -> None:
+    if spherical.on_great_circle(places):
+        raise BadArgument("the points of this polygon lie on one great circle: it has no inside")
+    if spherical.too_wide(places):
+        raise BadArgument("this polygon is too wide: it fills a hemisphere or comes near it; split it")
 
 
 def _check_edges(places: list[tuple[float, float]]) -> None:

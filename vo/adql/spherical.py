@@ -7,6 +7,7 @@ of longitude and latitude is met with :func:`range_overlaps`, which is exact.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 LonLat = tuple[float, float]
 Vector = tuple[float, float, float]
@@ -50,6 +51,30 @@ def edges_cross(first: tuple[LonLat, LonLat], second: tuple[LonLat, LonLat]) -> 
     # c and d on different sides of ab, a and b on different sides of cd, and on the same half of the sphere
     ab_c, ab_d, cd_a, cd_b = (side > 0 for side in sides)
     return ab_c != ab_d and cd_a != cd_b and ab_c == cd_a
+
+
+#: Narrower than this, in radians (0.2 mas), a shape has no inside for pgSphere.
+_FLAT = 1e-9
+
+
+def on_great_circle(places: Sequence[LonLat]) -> bool:
+    """Whether all positions lie on one great circle, so that a polygon of them has no inside."""
+    first, *others = (vector(place) for place in places)
+    poles = [_cross(first, other) for other in others]
+    pole = max(poles, key=lambda pole: math.hypot(*pole))
+    # seen from the first position; near its antipode a pole would be as uncertain
+    return all(abs(_dot(pole, other)) <= _FLAT * math.hypot(*pole) for other in others)
+
+
+def too_wide(places: Sequence[LonLat]) -> bool:
+    """Whether pgSphere refuses a polygon of these vertices for its width.
+
+    It wants all of them less than 90 degrees from the middle of the box around them in space; so it refuses all that fill
+    a hemisphere, and some that come near it.
+    """
+    vectors = [vector(place) for place in places]
+    x, y, z = ((min(axis) + max(axis)) / 2 for axis in zip(*vectors, strict=True))
+    return any(_dot((x, y, z), v) <= _FLAT for v in vectors)
 
 
 def box_corners(lon: float, lat: float, width: float, height: float) -> list[LonLat]:
