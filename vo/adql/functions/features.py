@@ -26,6 +26,10 @@ class FeatureGroup:
 
 #: What is said of words that no standard describes.
 _ABOUT = {
+    "CASE": "CASE WHEN condition THEN value ... [ELSE value] END and CASE value WHEN value THEN value ... [ELSE value]"
+    " END, as in SQL: the first value whose condition holds, null when none does and there is no ELSE.",
+    "MOC": "MOC('4/30-33 38') and MOC(order, shape) make coverages of HEALPix cells; CONTAINS, INTERSECTS and AREA"
+    " take them, too.",
     "TABLESAMPLE": "Written behind a table in FROM, TABLESAMPLE(10) reads about 10 percent of it, block by block: good"
     " for trying a query out, and far better than TOP. The rows differ from time to time.",
 }
@@ -38,7 +42,7 @@ def _features() -> tuple[FeatureGroup, ...]:
         Group.SETS: ("UNION", "EXCEPT", "INTERSECT"),
         Group.TYPE: ("CAST",),
         Group.OFFSET: ("OFFSET",),
-        Group.EXTRA: ("TABLESAMPLE",),
+        Group.EXTRA: ("CASE", "TABLESAMPLE"),
     }
     groups = []
     for group in Group:
