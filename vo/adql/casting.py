@@ -57,7 +57,9 @@ def cast(node: tree.CastTo, operand: Expression) -> Expression:
     """
     target = _TARGETS[node.type]
     _check_length(node)
-    if operand.type is not Type.NULL and target not in _FROM.get(operand.type, ()):
+    if operand.type is Type.NULL:
+        return Constant(target, None)
+    if target not in _FROM.get(operand.type, ()):
         raise Problem(
             node.at, f"values of type {operand.type} cannot be cast to {node.type}{_hint(operand.type, target)}"
         )

@@ -46,6 +46,9 @@ _TYPOGRAPHIC = "\u2018\u2019\u201c\u201d\u00b4"
 #: A longer list of what was expected leaves out what everybody knows.
 _LONG_LIST = 8
 
+#: Terminals of names.
+_NAMES = {"NAME", "DELIMITED", "TABLESAMPLE"}
+
 #: What can stand behind a table that must get a name.
 _ALIAS = {"_AS", "NAME", "DELIMITED", "TABLESAMPLE"}
 
@@ -86,12 +89,20 @@ _SLIPS = (
     _slip_of("LPAR", "", r"\bTOP\s*$", "the number behind TOP stands without brackets"),
     _slip_of("LPAR", "TABLESAMPLE _JOIN", "", "FROM takes tables, joins and sub-queries, no functions"),
     _slip_of("RPAR", "", r"\bCOUNT\s*\(\s*$", "write COUNT(*) for the number of rows"),
+    _slip_of(
+        "COMPARISON BETWEEN IN IS LIKE ILIKE",
+        "_FROM",
+        "",
+        "a condition cannot be selected; write CASE WHEN .. THEN 1 ELSE 0 END",
+    ),
     _slip_of("COMPARISON", "_AND", "", "comparisons cannot be chained; write a < b AND b < c"),
     _slip_of("SELECT", END, r";\s*$", "only one query can be asked at a time"),
     _slip_of("FROM", "STAR", "", "what to select is missing in front of it; * stands for all columns"),
     _slip_of("TOP", "", r"\bSELECT\b", "TOP stands at the beginning of the select list: SELECT TOP 10 .."),
+    _slip_of("UNION EXCEPT INTERSECT", END, "", "a query with ORDER BY or OFFSET stands in brackets in front of it"),
     _slip_of("WHERE GROUP HAVING ORDER OFFSET", END, "", f"the clauses stand in this order: {_CLAUSES}"),
     _slip_of("WHERE GROUP HAVING ORDER OFFSET", "RPAR _OFFSET", "", f"the clauses stand in this order: {_CLAUSES}"),
+    _slip_of(f"FROM WHERE GROUP HAVING ORDER OFFSET {END}", "RPAR", "", "a bracket is not closed in front of it"),
     _slip_of(END, "_FROM", "", "every query needs FROM and a table"),
 )
 
@@ -140,7 +151,7 @@ def bad_token(text: str, found: Token, accepted: set[str], is_function: Callable
         return _fault(text, before_at, problem)
     if before.upper() in TAKEN_FOR_ALIAS:
         return _fault(text, before_at, f"{before!r} cannot stand here; {ADVICE[before.upper()]}")
-    if found.upper() in ADVICE:
+    if found.upper() in ADVICE and not accepted <= _NAMES:
         return _fault(text, at, f"{str(found)!r} cannot stand here; {ADVICE[found.upper()]}{_as_name(found, accepted)}")
     sign = sign_at(text, at)
     if sign is not None:
