@@ -16,7 +16,18 @@ from vo.adql.functions import FUNCTIONS
 from vo.adql.functions.spectral import spectral_ucd
 from vo.adql.geometry import number
 from vo.adql.kinds import NUMBERS, SHAPES, Type, kind_of
-from vo.adql.plan import Apply, Choice, ColumnValue, Constant, Convert, Expression, Minus, Operators, QueryValue
+from vo.adql.plan import (
+    Apply,
+    Choice,
+    ColumnValue,
+    Constant,
+    Convert,
+    Expression,
+    Minus,
+    Operators,
+    QueryValue,
+    Transformed,
+)
 from vo.adql.regions import text_form
 from vo.adql.wording import worded
 from vo.metadata.fields import Field, votable_type
@@ -136,8 +147,12 @@ def _plain(type_: Type, *, unit: str | None = None, ucd: str | None = None) -> F
     datatype, arraysize, xtype = votable_type(kind_of(type_))
     if type_ in SHAPES:
         unit = unit or "deg"
-        ucd = ucd or ("pos.eq" if type_ is Type.POINT else "pos.outline")
+        ucd = ucd or ucds.of_shape("ICRS", is_point=type_ is Type.POINT)
     return Field("", datatype, arraysize, xtype, unit, ucd)
+
+
+def _transformed(shape: Transformed) -> Field:
+    return _plain(shape.type, ucd=ucds.of_shape(shape.target, is_point=shape.type is Type.POINT))
 
 
 def _as_type(known: Field, type_: Type) -> Field:
@@ -286,6 +301,14 @@ def _spectral(call: Apply) -> Field:
     return _plain(call.type, unit=target, ucd=spectral_ucd(target))
 
 
+def _coordinate(call: Apply) -> Field:
+    return _plain(call.type, unit="deg", ucd=ucds.of_coordinate(known_of(call.arguments[0]).ucd, int(call.name[-1])))
+
+
+def _centroid(call: Apply) -> Field:
+    return _plain(call.type, ucd=ucds.of_centroid(known_of(call.arguments[0]).ucd))
+
+
 #: The functions of which more can be said than their entry in the table of functions tells.
 _RULES: dict[str, Callable[[Apply], Field]] = {
     "COALESCE": _first_known,
@@ -302,6 +325,9 @@ _RULES: dict[str, Callable[[Apply], Field]] = {
     "RADIANS": _radians,
     "DEGREES": _degrees,
     "IN_UNIT": _in_unit,
+    "COORD1": _coordinate,
+    "COORD2": _coordinate,
+    "CENTROID": _centroid,
     "GAVO_SPECCONV": _spectral,
 }
 
@@ -313,4 +339,5 @@ _KNOWN: dict[type, Callable[..., Field]] = {
     Operators: _computed,
     Choice: _chosen,
     Apply: _called,
+    Transformed: _transformed,
 }

@@ -16,6 +16,9 @@ _MOMENTS = frozenset(
     {"time", "time.start", "time.end", "time.epoch", "time.creation", "time.release", "time.processing"}
 )
 
+#: Frames that are not equatorial have a word.
+_FRAMES = {"GALACTIC": "pos.galactic", "SUPER_GALACTIC": "pos.supergalactic", "ECLIPTIC": "pos.ecliptic"}
+
 
 def with_word(ucd: str | None, word: str) -> str | None:
     """The UCD of a statistic of values that have this UCD."""
@@ -50,3 +53,36 @@ def of_ratio(left: str | None, right: str | None) -> str | None:
 
 def _is_moment(ucd: str | None) -> bool:
     return ucd is not None and ucd.split(";", maxsplit=1)[0] in _MOMENTS
+
+
+# Positions
+
+
+def of_shape(frame: str, *, is_point: bool) -> str:
+    """The UCD of a point or an outline in a frame of :mod:`vo.adql.frames`."""
+    if frame in ("ICRS", "FK5"):
+        return "pos.eq" if is_point else "pos.outline"
+    # FK4 is equatorial too, but nobody shall take its numbers for ICRS
+    word = _FRAMES.get(frame)
+    return f"{'pos' if is_point else 'pos.outline'};{word}" if word else "pos"
+
+
+def of_coordinate(shape: str | None, which: int) -> str | None:
+    """The UCD of the first or second coordinate of a point with this UCD."""
+    if shape == "pos":
+        return None
+    word = _frame_word(shape)
+    return f"{word}.{('lon', 'lat')[which - 1]}" if word else ("pos.eq.ra", "pos.eq.dec")[which - 1]
+
+
+def of_centroid(shape: str | None) -> str:
+    """The UCD of a point made of a shape with this UCD."""
+    if shape == "pos":
+        return "pos"
+    word = _frame_word(shape)
+    return f"pos;{word}" if word else "pos.eq"
+
+
+def _frame_word(ucd: str | None) -> str | None:
+    words = (ucd or "").split(";")
+    return next((word for word in _FRAMES.values() if word in words), None)

@@ -31,6 +31,8 @@ _INFOS = "infos"
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9_.-]")
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _POSITION_XTYPES = frozenset({"point", "circle", "polygon", "adql:point", "adql:region"})
+#: Positions in these frames, and those of which only "pos" is said, are not ICRS.
+_OTHER_FRAMES = ("pos.galactic", "pos.supergalactic", "pos.ecliptic")
 _TIME_UCDS = ("time.start", "time.end", "time.epoch")
 
 #: UCDs of INFOs that name literature (DALI-12).
@@ -173,6 +175,8 @@ def _system_of(field: Field) -> str | None:
     ucd = (field.ucd or "").lower()
     xtype = (field.xtype or "").lower()
     is_error = "stat.error" in ucd or "pos.pm" in ucd
+    if ucd == "pos" or any(word in ucd for word in _OTHER_FRAMES):
+        return None
     if (ucd.startswith("pos.eq") and field.unit == "deg" and not is_error) or xtype in _POSITION_XTYPES:
         return "icrs"
     if not ucd.startswith(_TIME_UCDS) or is_error:

@@ -21,7 +21,8 @@ def _in_unit(arguments: tuple[Expression, ...]) -> Expression:
     known = unit_of(value)
     if known is None:
         raise BadArgument(
-            "no unit is known of this value: a column has that of TAP_SCHEMA.columns, a sum that of its terms if all agree",
+            "no unit is known of this value: a column has that of TAP_SCHEMA.columns, a sum that of its terms when all"
+            " have the same",
             0,
         )
     try:
