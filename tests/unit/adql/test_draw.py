@@ -116,7 +116,7 @@ def test_sql_is_broken_at_its_clauses_only():
         " UNION SELECT 1, 2 FROM sky.stars"
     )
     assert break_sql(compile_query(query, CATALOGUE, max_rows=9).sql) == (
-        'SELECT plates.id AS "id", CASE WHEN plates.n = 1 AND plates.id = 2 THEN 1 ELSE NULL::int4 END AS "c"\n'
+        'SELECT plates.id AS "id", CASE WHEN plates.n = 1 AND plates.id = 2 THEN 1 END AS "c"\n'
         "FROM sky.plates AS plates\n"
         "WHERE plates.n BETWEEN 1 AND 2\n"
         "  AND plates.name = 'x AND y'\n"

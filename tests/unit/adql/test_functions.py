@@ -38,7 +38,13 @@ def test_features_have_the_keys_and_words_of_the_standard():
     assert forms("adql-type") == ["CAST"]
     assert forms("adql-conditional") == ["COALESCE"]
     assert forms("adql-offset") == ["OFFSET"]
-    assert all(group.key.startswith(KEY) for group in FEATURES)
+    assert all(group.key.startswith(KEY) for group in FEATURES if group.key != Group.EXTRA.value)
+
+
+def test_words_beyond_the_standard_have_the_key_that_other_services_use_and_say_what_they_do():
+    (extra,) = [group for group in FEATURES if group.key == "ivo://org.gavo.dc/std/exts#extra-adql-keywords"]
+    (sample,) = [feature for feature in extra.features if feature.form == "TABLESAMPLE"]
+    assert "percent" in (sample.description or "")
 
 
 def test_user_defined_functions_have_full_signatures_and_descriptions():
