@@ -88,3 +88,66 @@ def spoly(vertices: Array) -> str:
     lon, lat = lon_lat(vertices)
     pairs = zip(np.radians(lon).tolist(), np.radians(lat).tolist(), strict=True)
     return "{" + ",".join(f"({a!r},{b!r})" for a, b in pairs) + "}"
+
+
+# Many cases at once: polygons are arrays (cases, vertices, 3), points and centres (cases, 3), radii (cases,).
+
+
+def _dot(a: Array, b: Array) -> Array:
+    return (a * b).sum(-1)
+
+
+def normalised(vectors: Array) -> Array:
+    """Vectors as unit vectors."""
+    return vectors / np.linalg.norm(vectors, axis=-1)[..., None]
+
+
+def directed(centres: Array, radii: Array, angles: Array) -> Array:
+    """One point per case, at a distance in degrees from its centre and a position angle in radians."""
+    east = normalised(np.cross([0.3, 0.2, 1.0], centres))
+    north = np.cross(centres, east)
+    turned = np.cos(angles)[:, None] * east + np.sin(angles)[:, None] * north
+    r = np.radians(radii)[:, None]
+    return np.cos(r) * centres + np.sin(r) * turned
+
+
+def all_inside(polygons: Array, centres: Array, points: Array) -> NDArray[np.bool_]:
+    """Whether each case's point lies in its polygon; all vertices are nearer than 90 degrees to the case's centre."""
+    east = normalised(np.cross([0.3, 0.2, 1.0], centres))
+    north = np.cross(centres, east)
+    depth = _dot(points, centres)
+    front = depth > 1e-12
+    depth = np.where(front, depth, 1.0)
+    x, y = _dot(points, east) / depth, _dot(points, north) / depth
+    depths = _dot(polygons, centres[:, None])
+    corner_x, corner_y = _dot(polygons, east[:, None]) / depths, _dot(polygons, north[:, None]) / depths
+    odd = np.zeros(len(points), bool)
+    for i in range(polygons.shape[1]):
+        x1, y1, x2, y2 = corner_x[:, i - 1], corner_y[:, i - 1], corner_x[:, i], corner_y[:, i]
+        height = np.where(y1 == y2, 1.0, y2 - y1)
+        odd ^= ((y1 > y) != (y2 > y)) & (x < (x2 - x1) * (y - y1) / height + x1)
+    return odd & front
+
+
+def edge_distances(polygons: Array, points: Array) -> Array:
+    """How far, in degrees, each case's point is from the nearest edge of its polygon."""
+    best = np.full(len(points), 360.0)
+    for i in range(polygons.shape[1]):
+        a, b = polygons[:, i - 1], polygons[:, i]
+        pole = normalised(np.cross(a, b))
+        beside = (_dot(np.cross(pole, a), points) >= 0) & (_dot(np.cross(b, pole), points) >= 0)
+        height = np.abs(90 - separation(pole, points))
+        best = np.minimum(best, np.where(beside, height, np.minimum(separation(a, points), separation(b, points))))
+    return best
+
+
+def edges_cross(first: Array, second: Array) -> NDArray[np.bool_]:
+    """Whether any edges of two polygons cross."""
+    found = np.zeros(len(first), bool)
+    for i in range(first.shape[1]):
+        for k in range(second.shape[1]):
+            a, b, c, d = first[:, i - 1], first[:, i], second[:, k - 1], second[:, k]
+            ab, cd = np.cross(a, b), np.cross(c, d)
+            sides = np.sign([_dot(ab, c), _dot(ab, d), -_dot(cd, a), -_dot(cd, b)])
+            found |= (sides[0] == -sides[1]) & (sides[2] == -sides[3]) & (sides[0] == sides[2])
+    return found

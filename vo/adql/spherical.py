@@ -69,8 +69,8 @@ def on_great_circle(places: Sequence[LonLat]) -> bool:
 def too_wide(places: Sequence[LonLat]) -> bool:
     """Whether pgSphere refuses a polygon of these vertices for its width.
 
-    It wants all of them less than 90 degrees from the middle of the box around them in space; so it refuses all that fill
-    a hemisphere, and some that come near it.
+    It wants all of them less than 90 degrees from the middle of the box around them in space; so it refuses all that
+    fill a hemisphere, and some that come near it.
     """
     vectors = [vector(place) for place in places]
     x, y, z = ((min(axis) + max(axis)) / 2 for axis in zip(*vectors, strict=True))
