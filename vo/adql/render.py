@@ -73,7 +73,8 @@ class Renderer:
             parts.append(self._select(body, shape))
             limit = body.top if max_rows is None else max_rows if body.top is None else min(body.top, max_rows)
         elif isinstance(body, QueryPlan):
-            parts.append(f"({self._query(body, shape)})")
+            # PostgreSQL takes no second ORDER BY or LIMIT behind brackets
+            parts.append(f"SELECT * FROM ({self._query(body, shape)}) AS vo_query")
         else:
             parts.append(self._set(body, shape))
         if plan.order_by:
