@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from enum import Enum
 from fractions import Fraction
 
 from vo.adql import tree, ucds, units
 from vo.adql.functions import FUNCTIONS
 from vo.adql.functions.spectral import spectral_ucd
 from vo.adql.geometry import number
-from vo.adql.kinds import NUMBERS, SHAPES, Type, kind_of
+from vo.adql.kinds import NUMBERS, Type, kind_of
 from vo.adql.plan import (
     Apply,
     Choice,
@@ -37,6 +38,8 @@ _LARGEST_EXPONENT = 12
 #: How near an exponent such as 1/3.0 must be to the fraction.
 _ROUNDING = 1e-12
 
+#: Shapes whose numbers are degrees (DALI 1.1, section 3.3.5 to 3.3.7), whatever they are made of.
+_IN_DEGREES = frozenset({Type.POINT, Type.CIRCLE, Type.POLYGON})
 _STATISTICS = {"MIN": "stat.min", "MAX": "stat.max", "AVG": "stat.mean"}
 #: Functions whose result is still the quantity that went in, only coarser.
 _SAME_QUANTITY = frozenset({"CEILING", "FLOOR", "ROUND", "TRUNCATE"})
@@ -84,12 +87,32 @@ def _chosen(value: Choice) -> Field:
     return merged(value.type, sides, has_text=text_form(value) is not None)
 
 
-def _sides(values: tuple[Expression, ...]) -> list[tuple[Field, bool]]:
-    return [(known_of(value), is_literal(value)) for value in values]
+class Standing(Enum):
+    """How much a value has to say where several meet: a literal fits any unit and UCD, a null any length too."""
+
+    VALUE = "value"
+    LITERAL = "literal"
+    NULL = "null"
+
+
+Side = tuple[Field, Standing]
+
+
+def standing(expression: Expression) -> Standing:
+    """Whether this is a value, a literal or the null."""
+    if not is_literal(expression):
+        return Standing.VALUE
+    while isinstance(expression, Convert | Minus):
+        expression = expression.operand
+    return Standing.NULL if isinstance(expression, Constant) and expression.value is None else Standing.LITERAL
+
+
+def _sides(values: tuple[Expression, ...]) -> list[Side]:
+    return [(known_of(value), standing(value)) for value in values]
 
 
 def is_literal(expression: Expression) -> bool:
-    """Whether this is a literal, which agrees with any unit and any UCD beside it."""
+    """Whether this is a literal."""
     match expression:
         case Constant():
             return True
@@ -99,18 +122,19 @@ def is_literal(expression: Expression) -> bool:
             return False
 
 
-def merged(type_: Type, sides: Sequence[tuple[Field, bool]], *, has_text: bool = False) -> Field:
-    """What holds for values that come from several places: what all say of theirs; literals (True) say nothing.
+def merged(type_: Type, sides: Sequence[Side], *, has_text: bool = False) -> Field:
+    """What holds for values that come from several places: what all of them say.
 
     ``has_text`` means that shapes are shown by their text, as on every side.
     """
-    fields = [field for field, literal in sides if not literal] or [field for field, _ in sides]
+    fields = [field for field, one in sides if one is Standing.VALUE] or [field for field, _ in sides]
     first = fields[0]
     datatype, arraysize, xtype = votable_type(kind_of(type_))
     if has_text:
         datatype, arraysize, xtype = first.datatype, first.arraysize, first.xtype
     elif type_ is Type.TEXT:
-        datatype, arraysize = _text_form([field for field, _ in sides])
+        texts = [field for field, one in sides if one is not Standing.NULL]
+        datatype, arraysize = _text_form(texts or fields)
         xtype = _common(field.xtype for field in fields)
     unit = first.unit if all(units.agree(first.unit, field.unit) for field in fields[1:]) else None
     return Field(
@@ -143,9 +167,9 @@ def _text_form(fields: Sequence[Field]) -> tuple[str, str | None]:
 
 
 def _plain(type_: Type, *, unit: str | None = None, ucd: str | None = None) -> Field:
-    """A value of which little is known; shapes are degrees on the sky whatever they are made of."""
+    """A value of which little is known."""
     datatype, arraysize, xtype = votable_type(kind_of(type_))
-    if type_ in SHAPES:
+    if type_ in _IN_DEGREES:
         unit = unit or "deg"
         ucd = ucd or ucds.of_shape("ICRS", is_point=type_ is Type.POINT)
     return Field("", datatype, arraysize, xtype, unit, ucd)

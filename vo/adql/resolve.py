@@ -9,7 +9,7 @@ from dataclasses import replace
 from vo.adql import tree
 from vo.adql.calls import check_drawable
 from vo.adql.expressions import Binder, has_aggregate
-from vo.adql.fields import field_of, is_literal, merged
+from vo.adql.fields import Side, Standing, field_of, merged, standing
 from vo.adql.grouping import check_grouped
 from vo.adql.kinds import PLAIN, SHAPES, Type, common_type
 from vo.adql.naming import Names, proposed_name
@@ -38,7 +38,7 @@ from vo.adql.scope import Leaf, Link, Namespace, Pair, Scope, Visible, nearest, 
 from vo.adql.spherical import OWN_ALIASES
 from vo.adql.tree import Name, Problem
 from vo.errors import LimitFault
-from vo.metadata.fields import Catalogue, Field, Table
+from vo.metadata.fields import Catalogue, Table
 
 Rewrite = Callable[[SelectPlan], SelectPlan]
 
@@ -413,15 +413,15 @@ def _output_number(key: tree.SortKey, names: list[str], outputs: tuple[Output, .
     return number
 
 
-def _known(body: BodyPlan, outputs: tuple[Output, ...]) -> Iterator[tuple[Field, bool]]:
-    """What is known of each output of an operand, and whether it is but a literal."""
+def _known(body: BodyPlan, outputs: tuple[Output, ...]) -> Iterator[Side]:
+    """What is known of each output of an operand."""
     while isinstance(body, QueryPlan):
         body = body.body
     for i, output in enumerate(outputs):
-        yield output.field, isinstance(body, SelectPlan) and is_literal(body.items[i].expression)
+        yield output.field, standing(body.items[i].expression) if isinstance(body, SelectPlan) else Standing.VALUE
 
 
-def _set_output(output: Output, type_: Type, has_text: bool, sides: list[tuple[Field, bool]]) -> Output:  # noqa: FBT001 - used with map
+def _set_output(output: Output, type_: Type, has_text: bool, sides: list[Side]) -> Output:  # noqa: FBT001 - used with map
     text = output.text if has_text else None
     field = output.field
     if output.type is not type_ or output.text != text or any(other != field for other, _ in sides):
