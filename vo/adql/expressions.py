@@ -99,10 +99,8 @@ class Binder:
         """A value that can be compared and sorted."""
         expression = self.value(node)
         if expression.type not in PLAIN:
-            raise Problem(
-                node.at,
-                f"values of type {expression.type} cannot be compared or sorted; use CONTAINS, INTERSECTS or DISTANCE",
-            )
+            hint = "" if expression.type is Type.INTEGER_ARRAY else "; use CONTAINS, INTERSECTS or DISTANCE"
+            raise Problem(node.at, f"values of type {expression.type} cannot be compared or sorted{hint}")
         return expression
 
     # Values

@@ -26,7 +26,7 @@ from vo.adql.functions.function import (
 from vo.adql.functions.spectral import SPECTRAL
 from vo.adql.geometry import BadArgument
 from vo.adql.kinds import Type
-from vo.adql.plan import And, Apply, ColumnValue, Compare, Constant, Expression, Truth
+from vo.adql.plan import And, Apply, ColumnValue, Compare, Constant, Convert, Expression, Truth
 
 #: The finest order of HEALPix that fits a BIGINT (MOC 2.0, section 4.1).
 _FINEST = 29
@@ -50,8 +50,13 @@ def _is_volatile(expression: Expression) -> bool:
     return (isinstance(expression, Apply) and expression.volatile) or any(map(_is_volatile, expression.parts))
 
 
+def _written(value: Expression) -> Expression:
+    """The value without a conversion to the parameter's type."""
+    return value.operand if isinstance(value, Convert) else value
+
+
 def _check_order(order: Expression) -> int | None:
-    value = geometry.number(order)
+    value = geometry.number(_written(order))
     if value is None:
         return None
     if not 0 <= value <= _FINEST:
@@ -73,7 +78,7 @@ def _healpix_index(arguments: tuple[Expression, ...]) -> Expression:
 
 def _healpix_center(arguments: tuple[Expression, ...]) -> Expression:
     order, index = arguments
-    known, cell = _check_order(order), geometry.number(index)
+    known, cell = _check_order(order), geometry.number(_written(index))
     if known is not None and cell is not None and not 0 <= cell < 12 * 4**known:
         raise BadArgument(f"cells of order {known} have the numbers 0 to {12 * 4**known - 1}", 1)
     return Apply("IVO_HEALPIX_CENTER", Type.POINT, "center_of_healpix_nest({0}, {1})", arguments)
@@ -97,7 +102,7 @@ def _histogram(arguments: tuple[Expression, ...]) -> Expression:
     for index, bound in enumerate((lower, upper), 1):
         if _has_column(bound):
             raise BadArgument("a bound of a histogram must be the same for all rows: a number or a sub-query", index)
-    low, high, bins = geometry.number(lower), geometry.number(upper), geometry.number(nbins)
+    low, high, bins = geometry.number(lower), geometry.number(upper), geometry.number(_written(nbins))
     if low is not None and high is not None and not (low < high and math.isfinite(high - low)):
         raise BadArgument(f"the lower bound must be below the upper one, not {low:g} and {high:g}", 1)
     if bins is None or not 1 <= bins <= _MOST_BINS:
@@ -169,6 +174,7 @@ def _transforms(name: str) -> tuple[Function, ...]:
 
 _HEALPIX = "Number (npix) of the HEALPix cell, NESTED, that holds a position (degrees); hpxOrder from 0 to 29."
 
+# Seconds of 1970 become those of the calendar wanted while they are exact: a double of days would lose digits
 CATALOGUED = (
     _udf(
         "ivo_dms_to_degrees",
@@ -290,7 +296,7 @@ CATALOGUED = (
         Type.DOUBLE,
         "Julian date of a timestamp, or of a text such as '1910-12-31T06:00:00'. Time zones and scales are not looked"
         " at.",
-        "(extract(epoch FROM {0:p})::float8 / 86400 + 2440587.5::float8)",
+        "((extract(epoch FROM {0:p}) + 210866760000)::float8 / 86400)",
         unit="d",
         ucd="time.epoch",
     ),
@@ -300,7 +306,7 @@ CATALOGUED = (
         Type.DOUBLE,
         "Modified Julian date of a timestamp, or of a text such as '1910-12-31T06:00:00'. Time zones and scales are not"
         " looked at.",
-        "(extract(epoch FROM {0:p})::float8 / 86400 + 40587)",
+        "((extract(epoch FROM {0:p}) + 3506716800)::float8 / 86400)",
         unit="d",
         ucd="time.epoch",
     ),
