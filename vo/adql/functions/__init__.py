@@ -1,7 +1,7 @@
 """Every function that a query may call, as data: what it takes and gives, its SQL, and what it is for.
 
 The same table serves the resolver's checks, the capabilities (:data:`FEATURES`) and the documentation. To add a
-function, add an entry (docs/adql.md shows how); nothing else needs to know of it.
+function, add an entry (docs/adql-internals.md shows how); nothing else needs to know of it.
 """
 
 from vo.adql.functions.features import FEATURES, Feature, FeatureGroup
