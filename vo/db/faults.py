@@ -23,7 +23,8 @@ _PGSPHERE = ("spher", "radius must be", "parsing: syntax error")
 #: By SQLSTATE: what a query's data or size did wrong, and what to do.
 _USAGE = {
     "22012": "a division by zero: leave out rows whose divisor is zero by a condition in WHERE",
-    "22003": "a number is too large for its type, or too close to zero: cast to a larger type, or leave such rows out",
+    "22003": "a number is out of the range of its type (too large, or too close to zero): cast to a larger type, or leave"
+    " such rows out",
     "22008": "a date or time is out of range",
     "22007": "a text cannot be read as date or time",
     "22P02": "a text cannot be read as the number (or other type) it is compared or cast to",
@@ -52,6 +53,8 @@ _USAGE = {
     # our own, raised by the functions of schema/sql
     "VO001": "ivo_epoch_prop_pos needs ra, dec, ref_epoch and out_epoch: leave out rows where one is null",
     "VO002": "the lower bound of ivo_histogram must be below the upper one, and neither may be null",
+    "VO011": "the order of a MOC runs from 0 to 29",
+    "VO012": "a MOC of this order would have more than 200000 cells along the edge of a shape: take a lower order",
 }
 #: Words of the database that say which function was given a number outside its domain; they share one SQLSTATE.
 _DOMAINS = (
