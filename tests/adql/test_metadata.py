@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from dataclasses import replace
 
 import astropy.units as u
@@ -110,6 +111,7 @@ def test_so_does_a_number_that_is_only_written_in_another_way(expression):
             Field("v", "unicodeChar", "3*", ucd="meta.title", description="CAST(title AS CHAR(3))"),
         ),
         ("CAST(id AS CHAR(3))", Field("v", "char", "3", ucd="meta.id;meta.main", description="CAST(id AS CHAR(3))")),
+        ("CAST(id AS CHAR(1))", Field("v", "char", "1", ucd="meta.id;meta.main", description="CAST(id AS CHAR(1))")),
         ("CAST(speed AS VARCHAR)", Field("v", "char", "*", description="CAST(speed AS VARCHAR)")),
     ],
 )
@@ -227,6 +229,12 @@ def test_a_unit_or_ucd_that_nobody_can_read_does_not_break_a_query(name):
 # UCDs
 
 
+def legal(unit: str) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", u.UnitsWarning)  # Angstrom is a VOUnit, though deprecated
+        return bool(u.Unit(unit, format="vounit").bases)
+
+
 def test_all_ucds_and_units_of_the_fixtures_are_legal():
     checked = 0
     for path in files():
@@ -237,7 +245,7 @@ def test_all_ucds_and_units_of_the_fixtures_are_legal():
                 continue
             for one in found:
                 assert one.ucd is None or check_ucd(one.ucd, check_controlled_vocabulary=True), (case.query, one)
-                assert one.unit is None or u.Unit(one.unit, format="vounit"), (case.query, one)
+                assert one.unit is None or legal(one.unit), (case.query, one)
                 checked += one.ucd is not None
     assert checked > 300
 

@@ -2,7 +2,7 @@
 
 What is a column's own value keeps all of it, through sub-queries, joins, casts between numbers, COALESCE and set
 operations. What is computed keeps what still holds: a unit that follows from the arithmetic (the inference that ADQL
-2.1 speaks of in section 4.8.1), a UCD with a word added. Numbers are never converted, so ``deg + arcsec`` has no unit.
+2.1 speaks of in section 4.9.1), a UCD with a word added. Numbers are never converted, so ``deg + arcsec`` has no unit.
 """
 
 from __future__ import annotations
@@ -195,9 +195,8 @@ def _converted(node: Convert) -> Field:
     is_text = node.operand.type is Type.TEXT
     datatype, arraysize = _text_form([known]) if is_text else ("char", "*")
     if node.length is not None:
-        # one character is no array; characters of unicodeChar are written with their number
-        fixed = None if node.length == 1 else str(node.length)
-        arraysize = fixed if node.padded and datatype == "char" else f"{node.length}*"
+        # characters of unicodeChar are written with their number
+        arraysize = str(node.length) if node.padded and datatype == "char" else f"{node.length}*"
     # clients take a column for a position or a time by its UCD, so digits in a text have none
     return Field("", datatype, arraysize, ucd=None if node.operand.type in NUMBERS else known.ucd)
 

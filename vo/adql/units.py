@@ -124,7 +124,7 @@ def _agree(left: str, right: str) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def scaling(unit: str, target: str) -> Scaling:
-    """What turns numbers in ``unit`` into numbers in ``target`` (ADQL 2.1, section 4.8.1).
+    """What turns numbers in ``unit`` into numbers in ``target`` (ADQL 2.1, section 4.9.1).
 
     Raises :class:`UnitProblem` when either is no unit, or when one is not a multiple of the other.
     """

@@ -1,4 +1,4 @@
-"""Conversion of units (ADQL 2.1, section 4.8)."""
+"""Conversion of units (ADQL 2.1, section 4.9)."""
 
 from __future__ import annotations
 
