@@ -14,6 +14,16 @@ BEGIN
     LOOP
         EXECUTE format('ALTER FUNCTION %s PARALLEL SAFE COST %s', one.called, CASE WHEN one.slow THEN 200 ELSE 5 END);
     END LOOP;
+    -- those of points and cells in MOCs are volatile by an oversight: no plan with them could be parallel
+    FOR one IN
+        SELECT p.oid::regprocedure AS called
+        FROM pg_proc p
+        JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+        JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'pg_sphere'
+        WHERE p.provolatile = 'v' AND p.proname ~ '(subset|superset)_(smoc|spoint|healpix)$'
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s IMMUTABLE PARALLEL SAFE COST 5', one.called);
+    END LOOP;
     FOR one IN
         SELECT o.oid::regoperator AS called
         FROM pg_operator o

@@ -71,7 +71,8 @@ def choose(
         # the overload that accepts most of the arguments is the one that was meant
         accepted = wrong[0] if wrong else len(arguments)
         if worst is None or accepted > worst[0] or (accepted == worst[0] and fits):
-            problem = _counting(node, overloads, len(arguments))
+            others = [function] if any(_fits(one, len(arguments)) for one in overloads) else overloads
+            problem = _counting(node, others, len(arguments))
             if fits:
                 problem = _mistyped(node, function, wrong[0], arguments[wrong[0]], nodes[wrong[0]])
             worst = (accepted, problem)
@@ -112,15 +113,16 @@ def _convert_argument(parameter: Parameter, argument: Expression, node: tree.Nod
     return argument if target is None else convert(argument, target)
 
 
-_TAKING_WIDE_CIRCLES = ("AREA", "CENTROID", "CONTAINS", "INTERSECTS", "ivo_geom_transform", "gavo_transform")
+_TAKING_WIDE_CIRCLES = ("AREA", "CENTROID", "CONTAINS", "INTERSECTS", "MOC", "ivo_geom_transform", "gavo_transform")
 
 
 def check_drawable(expression: Expression, at: int) -> None:
     """Refuse a circle that pgSphere cannot hold where it is not just asked about."""
     if is_wide(expression):
         raise Problem(
-            at, f"a circle of more than {WIDEST_CIRCLE:g} degrees can only be an argument of CONTAINS, INTERSECTS,"
-            " AREA or CENTROID"
+            at,
+            f"a circle of more than {WIDEST_CIRCLE:g} degrees can only be an argument of CONTAINS, INTERSECTS,"
+            " AREA, CENTROID or MOC",
         )
 
 

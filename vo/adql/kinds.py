@@ -28,6 +28,7 @@ class Type(Enum):
     CIRCLE = ("CIRCLE", "scircle")
     POLYGON = ("POLYGON", "spoly")
     RANGE = ("a range of longitude and latitude", "sbox")
+    MOC = ("MOC", "smoc")
     INTEGER_ARRAY = ("INTEGER ARRAY", "int4[]")
 
     def __init__(self, label: str, sql: str) -> None:
@@ -57,6 +58,7 @@ _OF_KIND = {
     Kind.POINT: Type.POINT,
     Kind.CIRCLE: Type.CIRCLE,
     Kind.POLYGON: Type.POLYGON,
+    Kind.MOC: Type.MOC,
     Kind.INTEGERS: Type.INTEGER_ARRAY,
 }
 _KIND = {type_: kind for kind, type_ in _OF_KIND.items()} | {Type.NULL: Kind.CHAR}

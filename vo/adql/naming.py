@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 
-from vo.adql.kinds import SHAPES
+from vo.adql.kinds import SHAPES, Type
 from vo.adql.plan import Apply, ColumnValue, Convert, Expression, Spherical, Truth
 
 _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,49}")
@@ -44,7 +44,7 @@ def proposed_name(expression: Expression) -> str:
         case Truth(inner) | Convert(_, inner):
             return proposed_name(inner)
         case _:
-            return f"{expression.type.label.lower()}_value" if expression.type in SHAPES else "expr"
+            return f"{expression.type.label.lower()}_value" if expression.type in SHAPES | {Type.MOC} else "expr"
 
 
 def _plain(expression: Expression) -> Expression:

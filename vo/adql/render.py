@@ -152,6 +152,8 @@ class Renderer:
             return self._values.coordinates(expression) if form is None else self._values.value(form)
         if kind is Type.TIMESTAMP:
             return iso_text(self._values.value(expression))
+        if kind is Type.MOC:
+            return f"{self._values.operand(expression)}::text"
         return self._values.value(expression)
 
     # FROM

@@ -41,6 +41,7 @@ from vo.errors import LimitFault
 from vo.metadata.fields import Catalogue, Table
 
 Rewrite = Callable[[SelectPlan], SelectPlan]
+AliasFinder = Callable[[Name], Expression | None]
 
 #: PostgreSQL takes 1,664, and shapes bring their text along.
 MOST_COLUMNS = 1500
@@ -95,8 +96,7 @@ class Resolver:
         return QueryPlan(body, outputs, (), order_by, query.offset)
 
     def _plain_query(self, query: tree.Query, select: tree.Select, parent: Link | None, *, final: bool) -> QueryPlan:
-        plan, scope = self._select(select, parent, final=final)
-        find_alias = _alias_finder(list(plan.items), select)
+        plan, scope, find_alias = self._select(select, parent, final=final)
         binder = Binder(scope, self._inner_query, "ORDER BY", aggregates=True, aliases=find_alias)
         grouped = bool(plan.group_by) or plan.having is not None or _any_aggregate(plan)
         keys = frozenset(plan.group_by)
@@ -125,7 +125,7 @@ class Resolver:
             return plan, plan.outputs
         if isinstance(body, tree.SetOperation):
             return self._set_operation(body, parent, final=final)
-        select, _ = self._select(body, parent, final=final)
+        select, _, _ = self._select(body, parent, final=final)
         return self._rewrite(select), tuple(item.output for item in select.items)
 
     def _set_operation(
@@ -151,7 +151,7 @@ class Resolver:
                     )
                 types[i] = common
                 texts[i] = texts[i] and other.text is not None
-                if common in SHAPES and not final and (operator, every) != ("UNION", True):
+                if common not in PLAIN and not final and (operator, every) != ("UNION", True):
                     raise Problem(operand.at, f"in a sub-query only UNION ALL can be used with values of type {common}")
             if operator == "UNION":  # the others only choose among the rows that are there
                 for sides, side in zip(known, _known(body, others), strict=True):
@@ -162,7 +162,7 @@ class Resolver:
 
     # One SELECT
 
-    def _select(self, node: tree.Select, parent: Link | None, *, final: bool) -> tuple[SelectPlan, Scope]:
+    def _select(self, node: tree.Select, parent: Link | None, *, final: bool) -> tuple[SelectPlan, Scope, AliasFinder]:
         sources, namespaces = self._sources(node.sources, parent)
         scope = Scope(namespaces, parent)
         where = None
@@ -172,7 +172,7 @@ class Resolver:
         items, nodes = self._items(node, scope)
         if node.distinct and not final:
             _check_distinct(items, nodes)
-        find_alias = _alias_finder(items, node)
+        find_alias = _alias_finder(items, nodes)
         grouping = Binder(scope, self._inner_query, "GROUP BY", aliases=find_alias)
         group_by = tuple(dict.fromkeys(_group_key(key, grouping, items) for key in node.group_by))
         having = None
@@ -187,7 +187,7 @@ class Resolver:
                 check_grouped(item.expression, keys, scope, item_node.at)
             if having is not None and node.having is not None:
                 check_grouped(having, keys, scope, node.having.at)
-        return plan, scope
+        return plan, scope, find_alias
 
     def _items(self, node: tree.Select, scope: Scope) -> tuple[list[ItemPlan], list[tree.Item | tree.Star]]:
         binder = Binder(scope, self._inner_query, "the select list", aggregates=True)
@@ -336,18 +336,13 @@ def _expanded(
         yield column.name, column.name, column.value
 
 
-def _alias_finder(items: list[ItemPlan], node: tree.Select) -> Callable[[Name], Expression | None]:
+def _alias_finder(items: list[ItemPlan], nodes: list[tree.Item | tree.Star]) -> AliasFinder:
     """Finds what an alias of the select list stands for."""
-    has_star = any(isinstance(item, tree.Star) for item in node.items)
-    aliased = (
-        []
-        if has_star
-        else [
-            (written.alias, planned.expression)
-            for written, planned in zip(node.items, items, strict=True)
-            if isinstance(written, tree.Item) and written.alias is not None
-        ]
-    )
+    aliased = [
+        (written.alias, planned.expression)
+        for written, planned in zip(nodes, items, strict=True)
+        if isinstance(written, tree.Item) and written.alias is not None
+    ]
 
     def find(name: Name) -> Expression | None:
         found = [expression for alias, expression in aliased if name.matches(alias.text)]

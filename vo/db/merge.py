@@ -13,7 +13,7 @@ from vo.db.ddl import quote
 from vo.errors import OperatorFault
 
 #: Types that cannot go through binary COPY: they come as text and are cast by the upsert.
-_AS_TEXT = ("spoly", "spoint", "scircle")
+_AS_TEXT = ("spoly", "spoint", "scircle", "smoc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,9 @@ def merge(
     """Insert the rows whose key is new, update those that differ, in the connection's transaction.
 
     ``table`` is ``schema.table``; each row has a value for each of ``columns``, which include the key's. Shapes come as
-    pgSphere's text (``{(0.1, 0.2), ...}`` in radians or with ``d``). A column ``x`` that goes with an ``x_text`` is
-    compared by its text. The same key twice, or a value that the table refuses, is an :class:`OperatorFault`.
+    pgSphere's text (``{(0.1, 0.2), ...}`` in radians or with ``d``), MOCs in ASCII. A column ``x`` that goes with an
+    ``x_text`` is compared by its text. The same key twice, or a value that the table refuses, is an
+    :class:`OperatorFault`.
     """
     types = _types(connection, table)
     _check_columns(table, columns, types)

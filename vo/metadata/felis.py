@@ -4,6 +4,7 @@ Felis forbids keys of its own making, so what it cannot say follows from convent
 
 - xtype ``adql:REGION`` on a text column: the column is an ``spoly``, its text form in a hidden column ``<name>_text``;
   xtype ``point`` or ``circle`` on a double column: an ``spoint`` or ``scircle``;
+- xtype ``moc`` on a text column: the column is an ``smoc``; an index on it alone is a GIN index;
 - ``votable:datatype: unicodeChar`` on a text column: people's names and remarks, which may go beyond ASCII;
 - UCD ``meta.ref.url``: the value is a path of this server, shown with its base address in front;
 - ``t_min`` and ``t_max`` in one table: a hidden generated column ``t_range``, an interval;
@@ -37,6 +38,9 @@ _KINDS: dict[tuple[str, str | None], Kind] = {
     ("text", "adql:REGION"): Kind.POLYGON,
     ("double", "point"): Kind.POINT,
     ("double", "circle"): Kind.CIRCLE,
+    ("text", "moc"): Kind.MOC,
+    ("char", "moc"): Kind.MOC,
+    ("string", "moc"): Kind.MOC,
 }
 _PLAIN_KINDS: dict[str, Kind] = {
     "boolean": Kind.BOOLEAN,
@@ -154,7 +158,8 @@ def _table(schema: datamodel.Schema[Any], table: datamodel.Table, path: Path) ->
     time_range = (TIME_RANGE, "t_min", "t_max") if {"t_min", "t_max"} <= names else None
     primary_key = _names(table.primary_key)
     unique = [_names(one.columns) for one in table.constraints if isinstance(one, datamodel.UniqueConstraint)]
-    indexes = (*_spatial(table.name, columns, time_range), *_plain(table, primary_key, unique))
+    mocs = {column.name for column in columns if column.kind is Kind.MOC}
+    indexes = (*_spatial(table.name, columns, time_range), *_plain(table, primary_key, unique, mocs))
     _check_names(names, [*primary_key, *(name for index in indexes for name in index.parts)], f"{path}: {table.name}")
     indexed = {name for index in indexes for name in _mentioned(index)} | set(primary_key)
     return Table(
@@ -231,12 +236,15 @@ def _spatial(table: str, columns: list[Column], time_range: tuple[str, str, str]
     return indexes
 
 
-def _plain(table: datamodel.Table, primary_key: tuple[str, ...], unique: list[tuple[str, ...]]) -> list[Index]:
+def _plain(
+    table: datamodel.Table, primary_key: tuple[str, ...], unique: list[tuple[str, ...]], mocs: set[str]
+) -> list[Index]:
     keys = {*unique, primary_key}
     indexes = [Index(f"{table.name}_{'_'.join(columns)}", columns, unique=True) for columns in unique]
     for index in table.indexes:
         if index.columns is not None:
-            indexes.append(Index(index.name, _names(index.columns)))
+            parts = _names(index.columns)
+            indexes.append(Index(index.name, parts, "gin" if mocs.issuperset(parts) else "btree"))
             continue
         parts = tuple(index.expressions or ())
         lowered = re.fullmatch(r"lower\((\w+)\)", parts[0]) if len(parts) == 1 else None

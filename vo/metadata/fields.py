@@ -27,11 +27,12 @@ class Kind(Enum):
     POINT = "spoint"
     CIRCLE = "scircle"
     POLYGON = "spoly"
+    MOC = "smoc"
     INTEGERS = "integer[]"
 
     @property
     def is_geometry(self) -> bool:
-        """Whether values are shapes on the sphere."""
+        """Whether values are shapes on the sphere that a GiST index takes."""
         return self in (Kind.POINT, Kind.CIRCLE, Kind.POLYGON)
 
     @property
@@ -44,7 +45,8 @@ class Kind(Enum):
 class Field:
     """One column of a result, in VOTable's words (VOTable 1.4, section 4.1).
 
-    ``datatype``, ``arraysize`` and ``xtype`` are VOTable's; ``arraysize`` is None for scalars, never "1".
+    ``datatype``, ``arraysize`` and ``xtype`` are VOTable's; ``arraysize`` is None for scalars, never "1";
+    a text of one character is no scalar (ADQL 2.1, section 3.3.1: CHAR(1) has "1").
     """
 
     name: str
@@ -118,6 +120,7 @@ _VOTABLE: dict[Kind, tuple[str, str | None, str | None]] = {
     Kind.POINT: ("double", "2", "point"),
     Kind.CIRCLE: ("double", "3", "circle"),
     Kind.POLYGON: ("double", "*", "polygon"),
+    Kind.MOC: ("char", "*", "moc"),  # DALI 1.2, section 3.3.10
     Kind.INTEGERS: ("int", "*", None),
 }
 
@@ -141,7 +144,7 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """One index: ``parts`` are column names or SQL expressions, ``method`` is ``btree`` or ``gist``."""
+    """One index: ``parts`` are column names or SQL expressions, ``method`` is ``btree``, ``gist`` or ``gin``."""
 
     name: str
     parts: tuple[str, ...]

@@ -23,7 +23,7 @@ def _coalesce(arguments: tuple[Expression, ...]) -> Expression:
 CONDITIONAL = (
     Function(
         "COALESCE",
-        (Parameter("value", PLAIN | {Type.POINT, Type.CIRCLE, Type.POLYGON}, None, "VARCHAR"),),
+        (Parameter("value", PLAIN | {Type.POINT, Type.CIRCLE, Type.POLYGON, Type.MOC}, None, "VARCHAR"),),
         Result.FIRST,
         description="The first of its arguments that is not null.",
         group=Group.CONDITIONAL,

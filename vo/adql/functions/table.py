@@ -6,6 +6,7 @@ from vo.adql.functions.conditional import CONDITIONAL
 from vo.adql.functions.function import Function
 from vo.adql.functions.geometric import GEOMETRIC
 from vo.adql.functions.mathematical import MATHEMATICAL
+from vo.adql.functions.moc import MOC
 from vo.adql.functions.strings import STRINGS
 from vo.adql.functions.unit import UNITS
 from vo.adql.functions.user_defined import USER_DEFINED
@@ -13,6 +14,7 @@ from vo.adql.functions.user_defined import USER_DEFINED
 ALL_FUNCTIONS: tuple[Function, ...] = (
     *MATHEMATICAL,
     *GEOMETRIC,
+    *MOC,
     *STRINGS,
     *CONDITIONAL,
     *UNITS,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from vo.adql.plan import SelectPlan
 from vo.adql.rewrite.cone import use_cones
+from vo.adql.rewrite.coverage import use_coverage_indexes
 from vo.adql.rewrite.negation import push_negations
 from vo.adql.rewrite.time_range import add_time_ranges
 from vo.adql.rewrite.truth import unwrap_truths
@@ -16,7 +17,7 @@ from vo.adql.rewrite.truth import unwrap_truths
 Pass = Callable[[SelectPlan], SelectPlan]
 
 #: In this order: the first two bring conditions into the form that the others know.
-PASSES: tuple[Pass, ...] = (unwrap_truths, push_negations, use_cones, add_time_ranges)
+PASSES: tuple[Pass, ...] = (unwrap_truths, push_negations, use_cones, use_coverage_indexes, add_time_ranges)
 
 
 def rewriter(passes: tuple[Pass, ...] = PASSES) -> Pass:
@@ -30,4 +31,13 @@ def rewriter(passes: tuple[Pass, ...] = PASSES) -> Pass:
     return rewrite
 
 
-__all__ = ["PASSES", "Pass", "add_time_ranges", "push_negations", "rewriter", "unwrap_truths", "use_cones"]
+__all__ = [
+    "PASSES",
+    "Pass",
+    "add_time_ranges",
+    "push_negations",
+    "rewriter",
+    "unwrap_truths",
+    "use_cones",
+    "use_coverage_indexes",
+]
