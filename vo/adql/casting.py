@@ -32,6 +32,7 @@ _FROM: dict[Type, frozenset[Type]] = {
     Type.TIMESTAMP: frozenset({Type.TEXT, Type.TIMESTAMP}),
     Type.BOOLEAN: INTEGERS | {Type.TEXT},
     **{shape: frozenset({Type.TEXT, shape}) for shape in _DRAWN},
+    Type.MOC: frozenset({Type.TEXT}),
 }
 
 #: Words with which a literal text may begin (STC-S).
