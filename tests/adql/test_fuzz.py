@@ -237,7 +237,7 @@ def test_limits_say_what_they_are():
             "more than 1500 columns",
         ),
         (
-            "SELECT " + "COORD1(CENTROID(BOX(" * 30 + "ra" + ", dec, 1, 1)))" * 30 + " AS x FROM sky.plates",
+            "SELECT " + "COORD1(POINT(" * 30 + "ra" + ", dec))" * 30 + " AS x FROM sky.plates",
             "1000000 characters of SQL",
         ),
         (

@@ -191,11 +191,14 @@ def circle(arguments: Arguments) -> Expression:
 def box(arguments: Arguments) -> Expression:
     """``BOX(lon, lat, width, height)``: great circles at right angles to a cross of that size (ADQL 2.1, 4.2.10)."""
     *position, width, height = arguments
-    lon, lat = _coordinates(position)
     for index, side in ((len(position), number(width)), (len(position) + 1, number(height))):
         if side is not None and not 0 < side < HALF_TURN:
             raise BadArgument(f"{side:g} is no size of a box; it lies between 0 and 180 degrees", index)
-    point((lon, lat))
+    centre = position[0] if len(position) == 1 else point(position)
+    if not isinstance(centre, Point):
+        # written once: boxes around points of boxes would double at each step
+        return Apply("BOX", Type.POLYGON, spherical.BOX_AROUND, (centre, width, height))
+    lon, lat = centre.lon, centre.lat
     values = [number(value) for value in (lon, lat, width, height)]
     constants = [value for value in values if value is not None]
     if len(constants) == len(values):
@@ -204,15 +207,6 @@ def box(arguments: Arguments) -> Expression:
             raise BadArgument("this box is too wide: it comes near a hemisphere; take a smaller one or a CIRCLE")
         return Polygon(tuple(Point(double(x), double(y)) for x, y in corners))
     return Apply("BOX", Type.POLYGON, spherical.BOX, (lon, lat, width, height))
-
-
-def _coordinates(position: Arguments) -> tuple[Expression, Expression]:
-    if len(position) == 2:  # noqa: PLR2004 - longitude and latitude
-        return position[0], position[1]
-    centre = position[0]
-    if isinstance(centre, Point):
-        return centre.lon, centre.lat
-    return coordinate(1, centre), coordinate(2, centre)
 
 
 def polygon_of_numbers(arguments: Arguments) -> Expression:
@@ -316,13 +310,18 @@ def contains(arguments: Arguments) -> Expression:
         )
     if Type.RANGE in (inner.type, outer.type) and inner.type is not Type.POINT:
         raise BadArgument("CONTAINS and vo_range work with a POINT: CONTAINS(POINT(..), vo_range(..))")
-    if outer.type is Type.CIRCLE and inner.type in (Type.POINT, Type.CIRCLE):
+    if _is_measured(outer) and (inner.type is Type.POINT or _is_measured(inner)):
         return Truth(_in_circle(inner, outer))
     if is_wide(inner):
         raise BadArgument(f"a circle of more than {WIDEST_CIRCLE:g} degrees can only lie in another circle", 0)
     if is_wide(outer):
         return Truth(Not(Spherical("&&", inner, _complement(outer))))
     return Truth(Spherical("<@", inner, outer))
+
+
+def _is_measured(shape: Expression) -> bool:
+    """A circle whose centre and radius are at hand: written here, or a column; any other would be written twice."""
+    return isinstance(shape, Circle) or (isinstance(shape, ColumnValue) and shape.type is Type.CIRCLE)
 
 
 def _in_circle(inner: Expression, outer: Expression) -> Expression:
@@ -361,7 +360,7 @@ def intersects(arguments: Arguments) -> Expression:
         if shape.type is not Type.POLYGON:
             raise BadArgument("INTERSECTS and vo_range work with a POLYGON or a POINT, such as s_region")
         return Truth(Spherical("&&", shape, area))
-    if left.type is right.type is Type.CIRCLE:
+    if _is_measured(left) and _is_measured(right):
         reach = Operators(Type.DOUBLE, _radius(left), (("+", _radius(right)),))
         return Truth(Compare("<=", distance((_centre(left), _centre(right))), reach))
     if is_wide(left):
@@ -427,7 +426,7 @@ def area(arguments: Arguments) -> Expression:
     if shape.type is Type.POINT:
         return Apply("AREA", Type.DOUBLE, "CASE WHEN {0:p} IS NOT NULL THEN 0::float8 END", (shape,))
     if shape.type is Type.POLYGON:
-        return Apply("AREA", Type.DOUBLE, f"(area({{0}}) * {spherical.SQUARE_DEGREES!r}::float8)", (shape,))
+        return Apply("AREA", Type.DOUBLE, f"(vo.area({{0}}) * {spherical.SQUARE_DEGREES!r}::float8)", (shape,))
     cap = f"(4 * pi() * power(sin({{0}} / 2), 2) * {spherical.SQUARE_DEGREES!r}::float8)"
     if is_wide(shape) and isinstance(shape, Circle):
         template = f"CASE WHEN {{1:p}} IS NOT NULL THEN {cap.format('radians({0})')} END"
@@ -441,7 +440,7 @@ def centroid(arguments: Arguments) -> Expression:
     if shape.type is Type.POINT:
         return shape
     if shape.type is Type.POLYGON:
-        return Apply("CENTROID", Type.POINT, spherical.CENTROID, (shape,))
+        return Apply("CENTROID", Type.POINT, "vo.centroid({0})", (shape,))
     if is_wide(shape) and isinstance(shape, Circle):
         return shape.centre
     return Apply("CENTROID", Type.POINT, "center({0})", (shape,))

@@ -90,26 +90,14 @@ def box_corners(lon: float, lat: float, width: float, height: float) -> list[Lon
     return corners
 
 
-def _box_corner(east: str, north: str) -> tuple[str, str]:
-    """Longitude and latitude of one corner of the box of {0} {1} {2} {3} in radians, in SQL: :func:`box_corners`."""
-    x = f"{east}tan(radians({{2}}) / 2)"
-    y = f"{north}tan(radians({{3}}) / 2)"
-    sine, cosine = "sin(radians({1}))", "cos(radians({1}))"
-    inward = f"({cosine} - {y} * {sine})"
-    lon = f"radians({{0}}) + atan2({x}, {inward})"
-    return lon, f"atan2({sine} + {y} * {cosine}, sqrt(power({inward}, 2) + power({x}, 2)))"
+BOX = "vo.box({0}, {1}, {2}, {3})"
+BOX_AROUND = "vo.box({0}, {1}, {2})"
 
-
-_CORNERS = tuple(_box_corner(east, north) for east, north in (("", "-"), ("", ""), ("-", ""), ("-", "-")))
-
-BOX = (
-    "('{{' || "
-    + " || ',' || ".join(f"'(' || ({lon}) || ',' || {lat} || ')'" for lon, lat in _CORNERS)
-    + " || '}}')::spoly"
+#: The same corners of the box {0} {1} {2} {3} as points.
+BOX_CORNERS = tuple(
+    f"vo.box_corner({{0}}, {{1}}, {{2}}, {{3}}, {east}, {north})"
+    for east, north in ((1, -1), (1, 1), (-1, 1), (-1, -1))
 )
-
-#: The same corners as points.
-BOX_CORNERS = tuple(f"spoint({lon}, {lat})" for lon, lat in _CORNERS)
 
 #: The numbers of a polygon's text form: longitude and latitude of each vertex, radians.
 _NUMBERS = "string_to_array(translate({0:p}::text, '{{}}() ', ''), ',')::float8[]"
@@ -123,32 +111,9 @@ _EDGES = (
     " WINDOW w AS (ORDER BY n)) AS vo_edge"
 )
 
-#: The polygon {0} as array of degrees: lon, lat, lon, lat ... (text output has 15 digits, so 12 decimals are sure).
-VERTICES = (
-    "(SELECT array_agg(round(degrees(v)::numeric, 12)::float8 ORDER BY n)"
-    f" FROM unnest({_NUMBERS}) WITH ORDINALITY AS vo_vertex(v, n))"
-)
 
-#: A point, circle or polygon of DALI's text for it: numbers in degrees, separated by blanks (DALI 1.1, section 3.3.5
-#: to 3.3.7). They are put into pgSphere's own form, whose reader refuses what is not whole.
-POINT_OF_TEXT = r"('(' || regexp_replace(trim({0}), '\s+', 'd,', 'g') || 'd)')::spoint"
-CIRCLE_OF_TEXT = r"('<' || regexp_replace(trim({0}), '^(\S+)\s+(\S+)\s+(\S+)$', '(\1d,\2d),\3d') || '>')::scircle"
-POLYGON_OF_TEXT = (
-    r"('{{' || rtrim(regexp_replace({0}, '\s*(\S+)\s+(\S+)(\s+|$)', '(\1d,\2d),', 'g'), ',') || '}}')::spoly"
-)
-
-#: The centre of area of the polygon {0}: half the sum over its edges of (angle of the edge) times (pole of the edge),
-#: turned to the polygon's own side when its vertices run clockwise.
-CENTROID = (
-    "(SELECT spoint(atan2(turn * y, turn * x), atan2(turn * z, sqrt(x*x + y*y)))"
-    " FROM (SELECT sum(px) AS x, sum(py) AS y, sum(pz) AS z,"
-    " CASE WHEN sum(px)*sum(mx) + sum(py)*sum(my) + sum(pz)*sum(mz) < 0 THEN -1 ELSE 1 END AS turn"
-    " FROM (SELECT ratio*(ay*cz - az*cy) AS px, ratio*(az*cx - ax*cz) AS py, ratio*(ax*cy - ay*cx) AS pz,"
-    " angle*(ax + cx) AS mx, angle*(ay + cy) AS my, angle*(az + cz) AS mz"
-    " FROM (SELECT *, angle / nullif(sin(angle), 0) AS ratio"
-    " FROM (SELECT *, 2*asin(least(1, sqrt(power(ax-cx, 2) + power(ay-cy, 2) + power(az-cz, 2)) / 2)) AS angle"
-    f" FROM {_EDGES}) AS vo_side) AS vo_parallel) AS vo_vertex) AS vo_array)"
-)
+#: The polygon {0} as array of degrees: lon, lat, lon, lat ...
+VERTICES = "vo.vertices({0})"
 
 
 def full_circle(lon_min: float, lon_max: float) -> bool:

@@ -12,6 +12,7 @@ from vo.adql.expressions import has_aggregate
 from vo.adql.frames import rotation_sql
 from vo.adql.geometry import coordinate, number
 from vo.adql.kinds import INTEGERS, SHAPES, Type
+from vo.adql.moc import has_cells
 from vo.adql.plan import (
     AmongRows,
     AmongValues,
@@ -154,7 +155,7 @@ class Values:
         operand = node.operand
         text = self.operand(operand)
         if node.type in SHAPES:
-            return _OF_TEXT[node.type].format(self.value(operand))
+            return f"vo.{node.type.label.lower()}_of_text({self.value(operand)})"
         if node.type is not Type.TEXT:
             step = "::int" if operand.type is Type.BOOLEAN and node.type is not Type.INTEGER else ""
             return f"{text}{step}::{node.type.sql}"
@@ -297,13 +298,14 @@ class Values:
             area = node.right
             shape = self.operand(node.left)
             return spherical.range_overlaps(shape, area.lon_min, area.lon_max, area.lat_min, area.lat_max)
-        return f"{self.operand(node.left)} {node.operator} {self.operand(node.right)}"
+        text = f"{self.operand(node.left)} {node.operator} {self.operand(node.right)}"
+        if node.left.type is node.right.type is Type.MOC and node.operator == "<@" and not has_cells(node.left):
+            # pgSphere's index finds nothing that contains an empty MOC
+            return f"({text})::int = 1"
+        return text
 
     def _during(self, node: During) -> str:
-        table = node.relation.table
-        if table is None or table.time_range is None:  # pragma: no cover - the rewriter only takes such tables
-            raise TypeError(node)
-        column = f"{identifier(node.relation.alias)}.{identifier(table.time_range[0])}"
+        column = f"{identifier(node.relation.alias)}.{identifier(node.name)}"
         low, high = self._double(node.low), self._double(node.high)
         if node.operator == "@>":
             return f"{column} @> {low}"
@@ -352,13 +354,6 @@ class Values:
         And: _all_of,
         Or: _any_of,
     }
-
-
-_OF_TEXT = {
-    Type.POINT: spherical.POINT_OF_TEXT,
-    Type.CIRCLE: spherical.CIRCLE_OF_TEXT,
-    Type.POLYGON: spherical.POLYGON_OF_TEXT,
-}
 
 
 def _bare(column: ColumnValue) -> str:
