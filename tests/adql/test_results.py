@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 from adql import truth
-from adql.fixtures import FOLDER
+from adql.fixtures import FOLDER, files, read
 from adql.tables import CATALOGUE
 
 from vo.adql import compile_query
@@ -102,3 +102,12 @@ def test_the_judge_is_as_strict_as_needed(judge):
     assert judge.execute("SELECT COUNT(*) FROM sky.plates WHERE name IS NULL").fetchone()[0] > 20
     assert judge.execute("SELECT COUNT(*) FROM sky.plates WHERE n < 0 AND mag < 0").fetchone()[0] > 20
     assert sqlite3.sqlite_version_info > (3, 30)  # NULLS LAST
+
+
+def test_there_are_as_many_cases_as_promised():
+    """400 accepted queries and 150 refused ones with what becomes of them, 200 with answers that others computed."""
+    written = {case.query: case.expected for path in files() for case in read(path)}
+    refused = [query for query, expected in written.items() if expected.startswith("!")]
+    assert len(written) - len(refused) >= 400
+    assert len(refused) >= 150
+    assert len({" ".join(case.query.split()) for _, case in all_cases()}) >= 200

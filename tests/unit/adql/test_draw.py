@@ -12,7 +12,6 @@ from adql.tables import CATALOGUE
 from vo.adql import Limits, compile_query, tree
 from vo.adql.draw import break_sql, draw, point_at
 from vo.adql.parse import parse
-from vo.errors import UsageFault
 
 ACCEPTED = [case.query for path in files() for case in read(path) if not case.expected.startswith("!")]
 
@@ -109,27 +108,31 @@ def test_broken_sql_is_the_same_sql(query):
     assert all(line.strip() for line in broken.splitlines())
 
 
+BROKEN = r"""
+SELECT p.id AS "from AND", CASE WHEN p.n = 1 AND p.id = 2 THEN 1 END AS c, extract(epoch FROM p.taken)
+FROM sky.plates AS p
+  INNER JOIN lab.x AS x ON x.n BETWEEN 1 AND 2
+  AND x.n IS DISTINCT FROM p.n
+WHERE p.n BETWEEN 1 AND 2
+  AND p.name = E'x\\ AND ''y'
+  AND (p.n = 1 OR p.n = 2)
+  AND p.id IN (
+    SELECT s.id
+    FROM sky.stars AS s
+    WHERE s.mag > 1
+      OR s.mag < 0
+  )
+UNION
+SELECT 1 AS "id", 2 AS "c", 3
+FROM sky.stars
+ORDER BY 1
+LIMIT 9
+"""
+
+
 def test_sql_is_broken_at_its_clauses_only():
-    query = (
-        "SELECT id, CASE WHEN n = 1 AND id = 2 THEN 1 END AS c FROM sky.plates"
-        " WHERE n BETWEEN 1 AND 2 AND name = 'x AND y' AND id IN (SELECT id FROM sky.stars WHERE mag > 1)"
-        " UNION SELECT 1, 2 FROM sky.stars"
-    )
-    assert break_sql(compile_query(query, CATALOGUE, max_rows=9).sql) == (
-        'SELECT plates.id AS "id", CASE WHEN plates.n = 1 AND plates.id = 2 THEN 1 END AS "c"\n'
-        "FROM sky.plates AS plates\n"
-        "WHERE plates.n BETWEEN 1 AND 2\n"
-        "  AND plates.name = 'x AND y'\n"
-        "  AND plates.id IN (\n"
-        "    SELECT stars.id AS id\n"
-        "    FROM sky.stars AS stars\n"
-        "    WHERE stars.mag > 1\n"
-        "  )\n"
-        "UNION\n"
-        'SELECT 1 AS "id", 2 AS "c"\n'
-        "FROM sky.stars AS stars_2\n"
-        "LIMIT 9"
-    )
+    sql = re.sub(r"\s*\n\s*", " ", BROKEN.strip()).replace("( SELECT", "(SELECT").replace("0 )", "0)")
+    assert break_sql(sql) == BROKEN.strip()
 
 
 @pytest.mark.parametrize(
@@ -150,10 +153,10 @@ def test_a_caret_stands_under_the_column(text, line, column, shown):
 
 
 def test_the_caret_of_every_refused_fixture_stands_on_the_query():
-    refused = [case.query for path in files() for case in read(path) if case.expected.startswith("! line")]
-    assert refused
-    for query in refused:
-        with pytest.raises(UsageFault) as fault:
-            compile_query(query, CATALOGUE, base_url="https://plates.example")
-        shown, caret = point_at(query, fault.value.line, fault.value.column).split("\n")
-        assert 0 < len(caret) <= len(shown) + 1
+    refused = [case for path in files() for case in read(path) if case.expected.startswith("! line")]
+    assert len(refused) > 100
+    for case in refused:
+        found = re.match(r"! line (\d+), column (\d+): ", case.expected)
+        assert found, case.title
+        shown, caret = point_at(case.query, int(found[1]), int(found[2])).split("\n")
+        assert 0 < len(caret) <= len(shown) + 1, case.title
