@@ -23,6 +23,11 @@ EXPRESSIONS = (
     "POINT(s_ra, s_dec), CIRCLE(s_ra, s_dec, 1), CENTROID(s_region), AREA(s_region), BOX(s_ra, s_dec, 1, 1)",
     "ROUND(t_min, 3), MOD(calib_level, 2), MOD(t_min, 0.5), 1, 1.5, 'x', NULL, 3000000000, CAST(t_min AS REAL)",
     "CONTAINS(POINT(s_ra, s_dec), s_region), ivo_healpix_index(6, s_ra, s_dec), ivo_to_mjd(obs_creation_date)",
+    "ivo_epoch_prop_pos(s_ra, s_dec, 1, 20, 30, 5, 2016, 1900), ivo_hasword(obs_id, 'a'), ivo_hms_to_degrees(obs_id)",
+    "ivo_nocasematch(obs_id, 'a%'), ivo_hashlist_has(obs_id, 'a'), gavo_match('a', obs_id), ivo_dms_to_degrees(obs_id)",
+    "gavo_specconv(em_min, 'Angstrom'), gavo_specconv(em_max, 'eV'), ivo_normal_random(t_min, 1), ROUND(s_fov, 2)",
+    "CONTAINS(ivo_epoch_prop_pos(s_ra, s_dec, 1, 20, 30, 5, 2016, 1900), s_region)",
+    "ivo_interval_overlaps(t_min, t_max, 0, 1), ivo_healpix_center(3, 4), gavo_apply_pm(s_ra, s_dec, 0.1, 0.1, 9)",
 )
 
 

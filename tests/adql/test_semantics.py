@@ -318,18 +318,20 @@ def _check_types(connection, query):
 SAMPLES = {
     Type.SMALLINT: "1", Type.INTEGER: "1", Type.BIGINT: "1", Type.DOUBLE: "0.5", Type.TEXT: "name",
     Type.TIMESTAMP: "taken", Type.POINT: "place", Type.CIRCLE: "spot", Type.POLYGON: "shape",
+    Type.MOC: "MOC('4/1-5')",
 }  # fmt: skip
 #: Arguments that not any value will do for, by the parameters' names.
 LITERALS = {
     "stc_s": "'CIRCLE ICRS 1 2 3'", "lower": "0", "upper": "20", "nbins": "5", "from_sys": "'ICRS'",
     "to_sys": "'GALACTIC'", "expr_unit": "'nm'", "dest_unit": "'keV'", "unit": "'arcsec'",
+    "ascii": "'4/1-5'",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("function", ALL_FUNCTIONS, ids=lambda function: function.signature)
 def test_every_function_of_the_table_works(connection, function):
     """TRE-04: what is declared really works."""
-    order = [Type.DOUBLE, Type.INTEGER, Type.TEXT, Type.TIMESTAMP, Type.POLYGON, Type.CIRCLE, Type.POINT]
+    order = [Type.DOUBLE, Type.INTEGER, Type.TEXT, Type.TIMESTAMP, Type.POLYGON, Type.CIRCLE, Type.POINT, Type.MOC]
     samples = [SAMPLES[next(type_ for type_ in order if type_ in p.takes)] for p in function.parameters]
     arguments = [LITERALS.get(p.name, sample) for p, sample in zip(function.parameters, samples, strict=True)]
     if function.name == "IN_UNIT":
