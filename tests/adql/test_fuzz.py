@@ -43,17 +43,25 @@ def numbers(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         call("ivo_hasword", TEXTS, TEXTS),
         call("ivo_to_mjd", TIMES),
         inner.map(lambda x: f"CAST({x} AS BIGINT)"),
+        st.tuples(inner, inner, inner).map(lambda p: f"CASE WHEN {p[0]} > 1 THEN {p[1]} ELSE {p[2]} END"),
+        st.tuples(inner, inner, inner).map(lambda p: f"CASE {p[0]} WHEN {p[1]} THEN {p[2]} WHEN NULL THEN 1 END"),
         inner.map(lambda x: f"(SELECT MAX({x}) FROM sky.plates AS deeper)"),
     )
 
 
-POINTS = st.sampled_from(["place", "POINT(ra, dec)", "POINT('ICRS', 10, -20)", "CENTROID(hull)", "POINT(mag, n)"])
+POINTS = st.sampled_from(
+    [
+        "place", "POINT(ra, dec)", "POINT('ICRS', 10, -20)", "CENTROID(hull)", "POINT(mag, n)",
+        "CAST('1 -2.5' AS POINT)", "CASE WHEN n = 1 THEN place WHEN n = 2 THEN POINT(ra, dec) END",
+    ]
+)  # fmt: skip
 AREAS = st.sampled_from(
     [
         "shape", "hull", "spot", "CIRCLE(ra, dec, 1)", "CIRCLE('', 10, 20, 0.5)", "POLYGON(0, 0, 10, 0, 10, 10)",
         "BOX(10, 20, 3, 4)", "BOX(ra, dec, 1, 1)", "REGION('CIRCLE ICRS 1 2 3')", "CIRCLE(place, mag)",
         "POLYGON(place, POINT(1, 2), POINT(ra, 3))", "CIRCLE(1, 2, 120)", "vo_range(350, 10, -5, 5)",
-        "vo_range(0, 360, 60, 90)",
+        "vo_range(0, 360, 60, 90)", "CAST('1 2 3' AS CIRCLE)", "CAST('0 0 10 0 10 10' AS POLYGON)",
+        "CASE WHEN n = 1 THEN shape ELSE hull END", "CASE n WHEN 1 THEN shape END", "CASE n WHEN 1 THEN spot END",
     ]
 )  # fmt: skip
 SHAPES = st.one_of(POINTS, AREAS)
@@ -89,7 +97,8 @@ SOURCES = st.sampled_from(
         "sky.plates LEFT JOIN lab.series AS l USING (name)",
         "(SELECT DISTINCT id AS k FROM sky.stars) AS s, sky.plates",
         "(SELECT TOP 5 * FROM sky.plates ORDER BY id) AS q", "sky.plates p JOIN lab.stars l ON p.id = l.id AND p.n > 1",
-        "(SELECT * FROM sky.plates UNION ALL SELECT * FROM sky.plates) AS u",
+        "(SELECT * FROM sky.plates UNION ALL SELECT * FROM sky.plates) AS u", "sky.plates TABLESAMPLE(10)",
+        "((SELECT * FROM sky.plates) ORDER BY 1 OFFSET 1) AS q", "(sky.plates NATURAL JOIN lab.series) AS j",
     ]
 )  # fmt: skip
 NAMED = VALUES.map(lambda x: f"{x} AS v")
@@ -136,7 +145,7 @@ def test_what_is_accepted_can_be_planned(connection: psycopg.Connection):
 VOCABULARY = """
     SELECT FROM WHERE TOP 5 * , ( ) . id ra sky plates "a" 'x' 1 2.5 = < AND OR NOT IN BETWEEN LIKE IS NULL JOIN ON
     USING NATURAL LEFT GROUP BY HAVING ORDER COUNT MAX POINT CIRCLE CONTAINS UNION ALL WITH AS EXISTS - + || / ; -- '' "
-    size DISTINCT CAST INTEGER sky.plates t_min OFFSET
+    size DISTINCT CAST INTEGER sky.plates t_min OFFSET CASE WHEN THEN ELSE END TABLESAMPLE
 """
 WORDS = st.sampled_from(VOCABULARY.split())
 
