@@ -23,8 +23,8 @@ _PGSPHERE = ("spher", "radius must be", "parsing: syntax error")
 #: By SQLSTATE: what a query's data or size did wrong, and what to do.
 _USAGE = {
     "22012": "a division by zero: leave out rows whose divisor is zero by a condition in WHERE",
-    "22003": "a number is out of the range of its type (too large, or too close to zero): cast to a larger type, or leave"
-    " such rows out",
+    "22003": "a number is out of the range of its type (too large, or too close to zero): cast to a larger type, or"
+    " leave such rows out",
     "22008": "a date or time is out of range",
     "22007": "a text cannot be read as date or time",
     "22P02": "a text cannot be read as the number (or other type) it is compared or cast to",
