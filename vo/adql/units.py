@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import threading
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -20,6 +22,9 @@ _QUIET = threading.Lock()
 
 #: Ratios on logarithmic scales: a value in one of them is never converted to the other, or to a plain ratio.
 _LOGARITHMIC = ("mag", "dB")
+
+#: Longer texts are no units; they would only fill the caches.
+_LONGEST = 100
 
 #: A factor this close to a short decimal number is that number: astropy multiplies the scales of prefixes as floats.
 _ROUNDING = 4e-15
@@ -107,13 +112,13 @@ def _product(left: str, operator: str, right: str) -> str | None:
     one, other = _read(left), _read(right)
     if one is None or other is None:
         return None
-    return _written(one * other if operator == "*" else one / other)
+    return _written(lambda: one * other if operator == "*" else one / other)
 
 
 @functools.lru_cache(maxsize=1024)
 def _power(unit: str, exponent: Fraction) -> str | None:
     one = _read(unit)
-    return None if one is None else _written(one**exponent)
+    return None if one is None else _written(lambda: one**exponent)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -122,7 +127,6 @@ def _agree(left: str, right: str) -> bool:
     return one is not None and other is not None and bool(one == other)
 
 
-@functools.lru_cache(maxsize=1024)
 def scaling(unit: str, target: str) -> Scaling:
     """What turns numbers in ``unit`` into numbers in ``target`` (ADQL 2.1, section 4.9.1).
 
@@ -130,6 +134,13 @@ def scaling(unit: str, target: str) -> Scaling:
     """
     if not target.strip():
         raise UnitProblem("a value with a unit cannot become one without; name the unit", is_target=True)
+    if len(target) > _LONGEST:
+        raise UnitProblem(f"a unit has at most {_LONGEST} characters", is_target=True)
+    return _scaling(unit, target)
+
+
+@functools.lru_cache(maxsize=1024)
+def _scaling(unit: str, target: str) -> Scaling:
     one, other = _read(unit), _read(target)
     if other is None:
         raise UnitProblem(f"{target!r} is no unit of VOUnits{_suggestion(target)}", is_target=True)
@@ -137,9 +148,22 @@ def scaling(unit: str, target: str) -> Scaling:
         return Scaling(1.0, divides=False)
     if one is None:
         raise UnitProblem(f"{unit!r}, the unit of this value, is none of VOUnits", is_target=False)
-    if _scales(one) != _scales(other) or not one.is_equivalent(other):
+    factor, inverse = _factors(one, other)
+    if not factor:
         raise UnitProblem(f"{unit} cannot be converted to {target}", is_target=True)
-    return _exact(float(one.to(other)), float(other.to(one)))
+    return _exact(factor, inverse)
+
+
+def _factors(one: Any, other: Any) -> tuple[float, float]:
+    """What turns numbers of one unit into the other, and back; zeros when nothing does that a double can hold."""
+    try:
+        if _scales(one) == _scales(other) and one.is_equivalent(other):
+            factor, inverse = float(one.to(other)), float(other.to(one))
+            if 0 < factor < math.inf and 0 < inverse < math.inf:
+                return factor, inverse
+    except (ValueError, TypeError, ArithmeticError):
+        pass  # exponents and scales beyond all bounds
+    return 0.0, 0.0
 
 
 def _exact(factor: float, inverse: float) -> Scaling:
@@ -179,15 +203,16 @@ def _read(text: str) -> Any:
     return unit if unit is not None and unit.bases else None
 
 
-def _written(unit: Any) -> str | None:
+def _written(make: Callable[[], Any]) -> str | None:
     """VOUnits' text: ``km/s``, ``deg**2``, ``s**-1``; None for a plain number and where the text would not be exact."""
     from astropy.units import UnitsWarning  # noqa: PLC0415  # late: see the module's docstring
 
-    if not unit.bases:
-        return None
     with _QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore", UnitsWarning)
         try:
+            unit = make()
+            if not unit.bases:
+                return None
             text: str = unit.to_string("vounit", fraction=any(power > 0 for power in unit.powers))
         except (ValueError, TypeError, ArithmeticError):
             return None

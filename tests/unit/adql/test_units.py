@@ -187,6 +187,26 @@ def test_what_cannot_be_converted_is_explained(unit, target, text):
     assert refused.value.is_target
 
 
+def test_numbers_beyond_all_bounds_are_refused():
+    assert power("2u", Fraction(99999)) is None
+    for target in ("1e-320deg", "2deg9999999999999999", "1deg+" + "9" * 50):
+        with pytest.raises(UnitProblem, match="deg cannot be converted to"):
+            scaling("deg", target)
+    with pytest.raises(UnitProblem, match="at most 100 characters"):
+        scaling("deg", "m." * 60 + "m")
+
+
+@given(st.text(alphabet="ms dego*/.()123-'\"kµ%^+\\\n", max_size=12))
+def test_any_text_is_a_unit_or_none(text):
+    unit = product(text, "*", "deg")
+    assert unit is None or read(unit) is not None
+    try:
+        found = scaling("deg", text)
+    except UnitProblem:
+        return
+    assert 0 < found.factor < math.inf
+
+
 def test_suggested_units_are_units():
     for unit in {*units._KNOWN.values(), *units._MEANT.values()} - {"%"}:
         with warnings.catch_warnings():
