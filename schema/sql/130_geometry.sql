@@ -55,7 +55,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vo.vertices(spoly) IS 'Longitude and latitude of each vertex, degrees';
 
--- pgSphere's area, the sum of angles less that of a plane polygon, has an error of 1e-12 steradians, and is 0 below 1e-9.
+-- pgSphere's area, the sum of angles less that of a plane polygon, has an error of up to 5e-11 steradians, and is 0 below 1e-9.
 -- So small ones are summed up of the triangles between the first vertex and each edge (Eriksson 1990, Math. Mag. 63, 184),
 -- from differences of vectors, in which the digits are kept.
 CREATE OR REPLACE FUNCTION vo.area(shape spoly) RETURNS float8

@@ -24,7 +24,7 @@ from vo.errors import UsageFault
 
 POINTS = 2000
 
-#: astropy's frames, and the agreement reached in degrees. For FK4 the difference is Murray's correction for the rotation
+#: astropy's frames, and the agreement reached in degrees. For FK4 the difference is Murray's correction for the turning
 #: of FK4 between B1950.0 and 1950.0, which astropy adds.
 ASTROPY = {
     "ICRS": (ICRS(), 1e-12),
@@ -128,7 +128,7 @@ def test_shapes_of_columns_keep_their_form(stars, sky, name):
 
 @pytest.mark.parametrize("name", ASTROPY)
 def test_conditions_across_frames(stars, sky, name):
-    """Columns of one frame against a shape of another, two frames in one CONTAINS, a box with the sides of its frame."""
+    """Columns of one frame against a shape of another, two frames in one CONTAINS, a box with its frame's sides."""
     at = expected(sky, ASTROPY[name][0], ICRS())
     centre = SkyCoord(33.0, 21.0, unit="deg", frame="galactic").icrs.cartesian.xyz.value
     apart = sphere.separation(at, centre)
