@@ -11,7 +11,7 @@ class Type(Enum):
     """A type: the word for it in ADQL and in faults, and its name in PostgreSQL.
 
     NULL is the type of the bare word NULL, CONDITION that of what stands after WHERE, RANGE that of ``vo_range``.
-    INTEGER ARRAY is what a histogram is.
+    INTEGER ARRAY is what a histogram is, TIME_RANGE that of hidden columns alone.
     """
 
     NULL = ("NULL", "text")
@@ -30,6 +30,7 @@ class Type(Enum):
     RANGE = ("a range of longitude and latitude", "sbox")
     MOC = ("MOC", "smoc")
     INTEGER_ARRAY = ("INTEGER ARRAY", "int4[]")
+    TIME_RANGE = ("a range of times", "vo.mjd_range")
 
     def __init__(self, label: str, sql: str) -> None:
         self.label = label

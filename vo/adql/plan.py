@@ -31,6 +31,15 @@ class Output:
     column: Column | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """SQL names of a relation's hidden range column and of the columns that it is made of, its ends."""
+
+    name: str
+    begin: str
+    end: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Relation:
     """A table in a FROM clause, under an SQL alias that is unique in the whole query.
@@ -44,6 +53,7 @@ class Relation:
     outputs: Callable[[], tuple[Output, ...]] = field(repr=False)
     table: Table | None = None
     delimited: bool = False
+    time_ranges: tuple[TimeRange, ...] = ()
 
 
 # Expressions
@@ -373,7 +383,7 @@ class Spherical(Condition):
 
 @dataclass(frozen=True, slots=True)
 class During(Condition):
-    """The table's hidden range column against a moment or a span of time (MJD), added by the rewriter.
+    """The hidden range column ``name`` against a moment or a span of time (MJD), added by the rewriter.
 
     ``operator`` is @> (contains the moment ``low``), && or <@ (shares a point with, lies in, the span).
     """
@@ -384,6 +394,7 @@ class During(Condition):
     )
 
     relation: Relation
+    name: str
     operator: str
     low: Expression
     high: Expression
@@ -527,10 +538,11 @@ class SetPlan:
 
 @dataclass(frozen=True, slots=True)
 class WithPlan:
-    """A query of the WITH clause under its SQL name."""
+    """A query of the WITH clause under its SQL name; an ``inlined`` one is planned anew wherever it is named."""
 
     name: str
     query: QueryPlan
+    inlined: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from vo.adql.plan import (
     SortPlan,
     SourcePlan,
     TableSource,
+    WithPlan,
     WithSource,
 )
 from vo.adql.quoting import identifier
@@ -65,8 +66,7 @@ class Renderer:
     def _query(self, plan: QueryPlan, shape: _Shape, max_rows: int | None = None) -> str:
         parts = []
         if plan.with_items:
-            items = ", ".join(f"{identifier(item.name)} AS ({self._inner(item.query)})" for item in plan.with_items)
-            parts.append(f"WITH {items}")
+            parts.append("WITH " + ", ".join(map(self._with_item, plan.with_items)))
         body = plan.body
         limit = max_rows
         if isinstance(body, SelectPlan):
@@ -84,6 +84,11 @@ class Renderer:
         if plan.offset:
             parts.append(f"OFFSET {plan.offset}")
         return " ".join(parts)
+
+    def _with_item(self, item: WithPlan) -> str:
+        # PostgreSQL would make a table of what is named twice, and no index serves that
+        how = "NOT MATERIALIZED " if item.inlined else ""
+        return f"{identifier(item.name)} AS {how}({self._inner(item.query)})"
 
     def _sort_key(self, key: SortPlan) -> str:
         text = str(key.key) if isinstance(key.key, int) else self._key(key.key)

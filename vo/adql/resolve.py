@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from vo.adql import tree
 from vo.adql.calls import check_drawable
+from vo.adql.carried import carry_time_ranges, is_plain
 from vo.adql.expressions import Binder, has_aggregate
 from vo.adql.fields import Side, Standing, field_of, merged, standing
 from vo.adql.grouping import check_grouped
@@ -30,6 +32,7 @@ from vo.adql.plan import (
     SortPlan,
     SourcePlan,
     TableSource,
+    TimeRange,
     WithPlan,
     WithSource,
 )
@@ -55,14 +58,17 @@ class Resolver:
     def __init__(self, catalogue: Catalogue, rewrite: Rewrite) -> None:
         self._catalogue = catalogue
         self._rewrite = rewrite
-        self._with: dict[str, tuple[str, tuple[Output, ...], Name]] = {}
+        self._with: dict[str, tuple[str, tuple[Output, ...], Name, tuple[TimeRange, ...]]] = {}
         self._aliases: set[str] = set(OWN_ALIASES)
         self._alias_numbers: dict[str, int] = {}
+        self._uses: Counter[str] = Counter()
 
     def resolve(self, query: tree.Query) -> QueryPlan:
         """The plan of the outermost query."""
         with_items = tuple(self._with_item(item) for item in query.with_items)
-        return replace(self._query(query, None, final=True), with_items=with_items)
+        plan = self._query(query, None, final=True)
+        inlined = {item.name for item in with_items if self._uses[item.name] > 1 and is_plain(item.query)}
+        return replace(plan, with_items=tuple(replace(item, inlined=item.name in inlined) for item in with_items))
 
     def _with_item(self, item: tree.WithItem) -> WithPlan:
         if item.name.text.lower() in self._with:
@@ -79,7 +85,8 @@ class Resolver:
                 for output, name in zip(outputs, item.columns, strict=True)
             )
         name = self._alias(item.name.text)
-        self._with[item.name.text.lower()] = (name, outputs, item.name)
+        plan, ranges = carry_time_ranges(plan)
+        self._with[item.name.text.lower()] = (name, outputs, item.name, ranges)
         return WithPlan(name, plan)
 
     def _inner_query(self, query: tree.Query, parent: Link | None) -> QueryPlan:
@@ -222,8 +229,8 @@ class Resolver:
         if isinstance(node, tree.TableName):
             return self._table(node)
         if isinstance(node, tree.Derived):
-            plan = self._inner_query(node.query, parent)
-            relation = query_relation(plan.outputs, self._alias(node.alias.text), node.alias.text)
+            plan, ranges = carry_time_ranges(self._inner_query(node.query, parent))
+            relation = query_relation(plan.outputs, self._alias(node.alias.text), node.alias.text, ranges)
             return QuerySource(relation, plan), Leaf(relation)
         return self._join(node, parent)
 
@@ -232,9 +239,10 @@ class Resolver:
         if known is not None and node.parts[0].matches(known[2].text):
             if node.sample is not None:
                 raise Problem(node.sample.at, f"TABLESAMPLE takes a table of this service, {node.parts[0]} is a query")
-            name, outputs, written = known
+            name, outputs, written, ranges = known
             alias = node.alias.text if node.alias else written.text
-            relation = query_relation(outputs, self._alias(alias), alias)
+            self._uses[name] += 1
+            relation = query_relation(outputs, self._alias(alias), alias, ranges)
             return WithSource(relation, name), Leaf(relation)
         table = self._find_table(node.parts)
         if node.alias is not None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from vo.adql.kinds import type_of
-from vo.adql.plan import ColumnValue, Expression, Output, Relation
+from vo.adql.plan import ColumnValue, Expression, Output, Relation, TimeRange
 from vo.adql.tree import Name, Problem
 from vo.metadata.fields import Table
 from vo.metadata.words import as_typed
@@ -21,7 +21,8 @@ def table_relation(table: Table, alias: str, name: tuple[str, ...]) -> Relation:
     def find(text: str) -> tuple[Output, ...]:
         return columns.by_name.get(text.lower(), ())
 
-    return Relation(alias, name, find, lambda: columns.all, table)
+    ranges = () if table.time_range is None else (TimeRange(*table.time_range),)
+    return Relation(alias, name, find, lambda: columns.all, table, time_ranges=ranges)
 
 
 class _Same:
@@ -58,13 +59,15 @@ def _columns_of(same: _Same) -> _Columns:
     return _Columns(outputs, by_name)
 
 
-def query_relation(outputs: tuple[Output, ...], alias: str, name: str) -> Relation:
-    """A query that stands as a table."""
+def query_relation(
+    outputs: tuple[Output, ...], alias: str, name: str, time_ranges: tuple[TimeRange, ...] = ()
+) -> Relation:
+    """A query that stands as a table; ``time_ranges`` are the hidden columns that it carries."""
 
     def find(text: str) -> tuple[Output, ...]:
         return tuple(output for output in outputs if output.name.lower() == text.lower())
 
-    return Relation(alias, (name,), find, lambda: outputs)
+    return Relation(alias, (name,), find, lambda: outputs, time_ranges=time_ranges)
 
 
 @dataclass(frozen=True, slots=True)
