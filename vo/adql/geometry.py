@@ -203,8 +203,6 @@ def box(arguments: Arguments) -> Expression:
     constants = [value for value in values if value is not None]
     if len(constants) == len(values):
         corners = spherical.box_corners(*constants)
-        if spherical.too_wide(corners):
-            raise BadArgument("this box is too wide: it comes near a hemisphere; take a smaller one or a CIRCLE")
         return Polygon(tuple(Point(double(x), double(y)) for x, y in corners))
     return Apply("BOX", Type.POLYGON, spherical.BOX, (lon, lat, width, height))
 
