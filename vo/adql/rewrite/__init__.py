@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from vo.adql.plan import SelectPlan
 from vo.adql.rewrite.cone import use_cones
+from vo.adql.rewrite.constants import fold_constants
 from vo.adql.rewrite.coverage import use_coverage_indexes
 from vo.adql.rewrite.negation import push_negations
 from vo.adql.rewrite.time_range import add_time_ranges
@@ -16,8 +17,15 @@ from vo.adql.rewrite.truth import unwrap_truths
 
 Pass = Callable[[SelectPlan], SelectPlan]
 
-#: In this order: the first two bring conditions into the form that the others know.
-PASSES: tuple[Pass, ...] = (unwrap_truths, push_negations, use_cones, use_coverage_indexes, add_time_ranges)
+#: In this order: the first three bring conditions into the form that the others know.
+PASSES: tuple[Pass, ...] = (
+    fold_constants,
+    unwrap_truths,
+    push_negations,
+    use_cones,
+    use_coverage_indexes,
+    add_time_ranges,
+)
 
 
 def rewriter(passes: tuple[Pass, ...] = PASSES) -> Pass:
@@ -35,6 +43,7 @@ __all__ = [
     "PASSES",
     "Pass",
     "add_time_ranges",
+    "fold_constants",
     "push_negations",
     "rewriter",
     "unwrap_truths",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vo.adql.plan import (
     AmongValues,
@@ -49,18 +49,26 @@ def unwrap_truths(select: SelectPlan) -> SelectPlan:
 
     Where a row counts only if the condition holds, false and unknown are one; under NOT they are kept apart.
     """
-    return map_conditions(select, lambda condition: _unwrap(condition, exact=False))
+    having = select.having
+    keys = frozenset(key for key in select.group_by if isinstance(key, Truth))
+    changed = map_conditions(select, lambda condition: _unwrap(condition, exact=False))
+    if not keys or having is None:
+        return changed
+    # a key of the groups must be repeated as it is
+    return replace(changed, having=_unwrap(having, exact=False, kept=keys))
 
 
-def _unwrap(condition: Expression, *, exact: bool) -> Expression:
+def _unwrap(condition: Expression, *, exact: bool, kept: frozenset[Truth] = frozenset()) -> Expression:
     match condition:
         case And(terms):
-            return And(tuple(_unwrap(term, exact=exact) for term in terms))
+            return And(tuple(_unwrap(term, exact=exact, kept=kept) for term in terms))
         case Or(terms):
-            return Or(tuple(_unwrap(term, exact=exact) for term in terms))
+            return Or(tuple(_unwrap(term, exact=exact, kept=kept) for term in terms))
         case Not(operand):
-            return Not(_unwrap(operand, exact=True))
+            return Not(_unwrap(operand, exact=True, kept=kept))
         case Compare() | Within() | AmongValues():
+            if kept and not kept.isdisjoint(_truths(condition.parts)):
+                return condition
             return _unwrap_question(condition, exact=exact)
         case _:
             return condition
