@@ -38,10 +38,21 @@ def test_negations():
 
 
 def test_cones_stand_beside_the_written_condition():
-    cone = "plates.place <@ scircle(spoint(radians(1.0::float8), radians(2.0::float8)), radians(0.5::float8))"
-    text = where("DISTANCE(place, POINT(1, 2)) < 0.5", use_cones)
-    assert text.startswith(f"{cone} AND degrees(")
-    assert where("DISTANCE(place, POINT(1, 2)) < mag", use_cones).startswith("degrees(")
+    """A little wider than what is written; a radius that rows decide gets two, for pgSphere ends at 90 degrees."""
+    cone = "plates.place <@ scircle(spoint(radians(1.0::float8), radians(2.0::float8)), radians(0.5000002::float8))"
+    written = "vo.separation(degrees(long(plates.place)), degrees(lat(plates.place)), 1.0::float8, 2.0::float8)"
+    for condition in ("DISTANCE(place, POINT(1, 2)) <= 0.5", "1 = CONTAINS(place, CIRCLE(1, 2, 0.5))"):
+        assert where(condition, unwrap_truths, use_cones) == f"{cone} AND {written} <= 0.5::float8"
+    assert where("DISTANCE(place, POINT(1, 2)) < 0.5").endswith(f"{written} < 0.5::float8")
+    text = where("DISTANCE(place, POINT(1, 2)) < mag", use_cones)
+    assert text.startswith("(plates.place <@ scircle(")
+    assert text.count(" OR plates.place <@ scircle(") == 1
+    assert text.endswith(f" AND {written} < plates.mag")
+
+
+def test_what_must_not_be_asked_twice_gets_no_cone():
+    assert "scircle" not in where("DISTANCE(place, POINT(1, 2)) < RAND()", use_cones)
+    assert "scircle" not in where("DISTANCE(place, POINT(1, 2)) < (SELECT MAX(mag) FROM sky.stars)", use_cones)
 
 
 def test_time_ranges_stand_beside_the_written_condition():
