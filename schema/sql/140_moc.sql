@@ -31,12 +31,39 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
 $$;
 COMMENT ON FUNCTION vo.moc_order_of(float8) IS 'The order of the MOC that stands for a shape with such an outline (radians)';
 
--- All within a radius, in radians, of a place; a radius may be as wide as pi.
-CREATE OR REPLACE FUNCTION vo.moc_of_cone(wanted integer, lon float8, lat float8, radius float8) RETURNS smoc
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 2000 AS $$
-    SELECT public.smoc_disc(vo.moc_order(wanted, 2 * pi() * sin(radius)), lon, lat, radius)
+-- How far from its centre a cell of an order can reach, radians (HEALPix' own bound: Gorski et al. 2005, ApJ 622, 759,
+-- equations 4 to 10 give the corners of the cell that reaches farthest).
+CREATE OR REPLACE FUNCTION vo.cell_reach(level integer) RETURNS float8
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT spoint(pi() / (4 * 2.0::float8 ^ level), asin(2.0::float8 / 3))
+        <-> spoint(0, asin(1 - (1 - 1 / 2.0::float8 ^ level) ^ 2 / 3))
 $$;
-COMMENT ON FUNCTION vo.moc_of_cone(integer, float8, float8, float8) IS 'Cells of an order that touch a cone; radians';
+COMMENT ON FUNCTION vo.cell_reach(integer) IS 'How far from its centre a HEALPix cell of an order can reach, radians';
+
+-- All within a radius, in radians, of a place, also of more than a hemisphere: smoc_disc() of pgSphere 1.2 leaves out
+-- cells of such. Cells that the edge may cross are divided again and again, down to the order.
+CREATE OR REPLACE FUNCTION vo.moc_of_cone(wanted integer, lon float8, lat float8, radius float8) RETURNS smoc
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 100000 AS $$
+    WITH RECURSIVE levels AS (
+        SELECT level, vo.cell_reach(level) + 1e-8 AS reach
+        FROM generate_series(0, vo.moc_order(wanted, 2 * pi() * sin(radius))) AS level
+    ), cells AS (
+        SELECT 0 AS level, index AS index, center_of_healpix_nest(0, index) <-> spoint(lon, lat) AS apart, reach
+        FROM generate_series(0::bigint, 11) AS index, levels WHERE level = 0
+        UNION ALL
+        SELECT l.level, c.index * 4 + part, center_of_healpix_nest(l.level, c.index * 4 + part) <-> spoint(lon, lat),
+            l.reach
+        FROM cells AS c JOIN levels AS l ON l.level = c.level + 1, generate_series(0::bigint, 3) AS part
+        WHERE c.apart > radius - c.reach AND c.apart <= radius + c.reach
+    ), chosen AS (
+        SELECT level, index FROM cells
+        WHERE apart <= radius - reach OR (level = wanted AND apart <= radius + reach)
+    ), orders AS (
+        SELECT level, level || '/' || string_agg(index::text, ' ') AS part FROM chosen GROUP BY level
+    )
+    SELECT (string_agg(part, ' ' ORDER BY level) || ' ' || wanted || '/')::smoc FROM orders
+$$;
+COMMENT ON FUNCTION vo.moc_of_cone(integer, float8, float8, float8) IS 'Cells of an order that touch a circle of any size; radians';
 
 CREATE OR REPLACE FUNCTION vo.moc(wanted integer, shape spoint) RETURNS smoc
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 20 AS $$
@@ -156,6 +183,6 @@ COMMENT ON FUNCTION vo.moc(scircle) IS 'Cells that touch a circle, about 200 to 
 COMMENT ON FUNCTION vo.moc(spoly) IS 'Cells that touch a polygon, about 200 to 400 of them along its edge';
 
 GRANT EXECUTE ON FUNCTION vo.moc_order(integer), vo.moc_order(integer, float8), vo.moc_order_of(float8),
-    vo.moc_of_cone(integer, float8, float8, float8), vo.moc(integer, spoint), vo.moc(integer, scircle),
+    vo.cell_reach(integer), vo.moc_of_cone(integer, float8, float8, float8), vo.moc(integer, spoint), vo.moc(integer, scircle),
     vo.moc(integer, spoly), vo.moc(scircle), vo.moc(spoly), vo.triple(float8[], integer, integer, integer),
     vo.height(float8[], integer, integer, integer) TO vo_query, vo_service;

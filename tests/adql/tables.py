@@ -47,7 +47,21 @@ STARS = Table(
 SERIES = Table("lab", "series", (Column("name", Kind.CHAR), Column("n", Kind.SMALLINT)))
 OTHER_STARS = Table("lab", "stars", (Column("id", Kind.INTEGER), Column("mag", Kind.REAL)))
 
-CATALOGUE = Catalogue((Schema("sky", (PLATES, STARS)), Schema("lab", (SERIES, OTHER_STARS))))
+#: RegTAP's table of coverages (1.2, section 8.18), and one whose names are the word MOC.
+COVERAGES = Table(
+    "rr",
+    "stc_spatial",
+    (
+        Column("ivoid", Kind.CHAR, ucd="meta.ref.ivoid"),
+        Column("coverage", Kind.MOC, ucd="pos.outline", indexed=True, description="Where its data lie."),
+        Column("ref_system_name", Kind.CHAR),
+    ),
+)
+MOC = Table("rr", "moc", (Column("id", Kind.INTEGER), Column("moc", Kind.MOC), Column("n", Kind.SMALLINT)))
+
+CATALOGUE = Catalogue(
+    (Schema("sky", (PLATES, STARS)), Schema("lab", (SERIES, OTHER_STARS)), Schema("rr", (COVERAGES, MOC)))
+)
 
 
 def ddl() -> str:
@@ -62,6 +76,7 @@ def ddl() -> str:
         "CREATE INDEX plates_shape ON sky.plates USING gist (shape)",
         "CREATE INDEX plates_t_range_shape ON sky.plates USING gist (t_range, shape)",
         "CREATE INDEX plates_name ON sky.plates (name)",
+        "CREATE INDEX stc_spatial_coverage ON rr.stc_spatial USING gin (coverage)",
     ]
     return ";\n".join(statements)
 

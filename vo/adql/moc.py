@@ -7,7 +7,6 @@ A cell of order k is a quarter of one of order k - 1; the 12 cells of order 0 ma
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -134,26 +133,24 @@ def _written(ranges: Ranges, finest: int) -> str:
     """Ranges of cells of the highest order as ASCII MOC whose order is ``finest``."""
     cells: dict[int, Ranges] = {}
     for low, high in ranges:
-        for order, first, last in _pieces(low, high):
-            cells.setdefault(order, []).append((first, last))
+        for order, cell in _pieces(low, high):
+            cells.setdefault(order, []).append((cell, cell + 1))
     words = []
     for order in sorted(cells):
-        spans = " ".join(f"{low}" if low == high else f"{low}-{high}" for low, high in sorted(cells[order]))
+        spans = " ".join(f"{low}" if high == low + 1 else f"{low}-{high - 1}" for low, high in _joined(cells[order]))
         words.append(f"{order}/{spans}")
     if finest not in cells:
         words.append(f"{finest}/")
     return " ".join(words)
 
 
-def _pieces(low: int, high: int) -> Iterator[tuple[int, int, int]]:
-    """The half-open range in the largest cells that fit: order, first and last cell."""
-    for order in range(HIGHEST_ORDER + 1):
-        size = 4 ** (HIGHEST_ORDER - order)
-        first, last = -(-low // size), high // size
-        if first < last:
-            yield order, first, last - 1
-            yield from itertools.chain(_pieces(low, first * size), _pieces(last * size, high))
-            return
+def _pieces(low: int, high: int) -> Iterator[tuple[int, int]]:
+    """The half-open range of cells of the highest order as largest cells that fit: order and cell."""
+    while low < high:
+        aligned = HIGHEST_ORDER if low == 0 else ((low & -low).bit_length() - 1) // 2
+        steps = min(aligned, ((high - low).bit_length() - 1) // 2, HIGHEST_ORDER)
+        yield HIGHEST_ORDER - steps, low >> 2 * steps
+        low += 1 << 2 * steps
 
 
 # Functions
@@ -269,14 +266,16 @@ def _as_moc(shape: Expression) -> Expression:
     return Apply("MOC", Type.MOC, "vo.moc({0})", (shape,))
 
 
-def has_cells(expression: Expression) -> bool:
-    """Whether this is a MOC that is known to hold a cell unless it is null.
+def may_be_empty(expression: Expression) -> bool:
+    """Whether this is a MOC that may have no cell.
 
     pgSphere's GIN index finds nothing that contains an empty MOC, although everything does.
     """
+    if expression.type is not Type.MOC:
+        return False
     if isinstance(expression, Constant):
-        return not isinstance(expression.value, str) or not _is_empty(expression.value)
+        return isinstance(expression.value, str) and _is_empty(expression.value)
     if isinstance(expression, Apply) and expression.name == "MOC":
         # a MOC of a MOC is as empty as that one
-        return all(argument.type is not Type.MOC or has_cells(argument) for argument in expression.arguments)
-    return False
+        return any(may_be_empty(argument) for argument in expression.arguments)
+    return True

@@ -12,7 +12,7 @@ from vo.adql.expressions import has_aggregate
 from vo.adql.frames import rotation_sql
 from vo.adql.geometry import coordinate, number
 from vo.adql.kinds import INTEGERS, SHAPES, Type
-from vo.adql.moc import has_cells
+from vo.adql.moc import may_be_empty
 from vo.adql.plan import (
     AmongRows,
     AmongValues,
@@ -299,8 +299,8 @@ class Values:
             shape = self.operand(node.left)
             return spherical.range_overlaps(shape, area.lon_min, area.lon_max, area.lat_min, area.lat_max)
         text = f"{self.operand(node.left)} {node.operator} {self.operand(node.right)}"
-        if node.left.type is node.right.type is Type.MOC and node.operator == "<@" and not has_cells(node.left):
-            # pgSphere's index finds nothing that contains an empty MOC
+        if node.operator == "<@" and isinstance(node.right, ColumnValue) and may_be_empty(node.left):
+            # pgSphere's index finds no column that contains an empty MOC
             return f"({text})::int = 1"
         return text
 

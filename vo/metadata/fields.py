@@ -120,7 +120,7 @@ _VOTABLE: dict[Kind, tuple[str, str | None, str | None]] = {
     Kind.POINT: ("double", "2", "point"),
     Kind.CIRCLE: ("double", "3", "circle"),
     Kind.POLYGON: ("double", "*", "polygon"),
-    Kind.MOC: ("char", "*", "moc"),  # DALI 1.2, section 3.3.10
+    Kind.MOC: ("char", "*", "moc"),  # DALI 1.2, xtype moc
     Kind.INTEGERS: ("int", "*", None),
 }
 
