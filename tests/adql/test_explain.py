@@ -100,6 +100,9 @@ def test_a_question_about_the_footprint_takes_its_index(observations, catalogue,
         "CONTAINS(POINT(10, 20), CIRCLE(s_ra, s_dec, 0.5)) = 1",
         "CONTAINS(POINT(s_ra, s_dec), POLYGON(0, 0, 1, 0, 1, 1)) = 1",
         "CONTAINS(POINT(s_ra, s_dec), vo_range(10, 11, 5, 6)) = 1",
+        "CONTAINS(POINT('FK5', s_ra, s_dec), CIRCLE('FK5', 10, 20, 0.5)) = 1",
+        "DISTANCE(POINT(s_ra, s_dec), POINT('GALACTIC', 10, 20)) < 0.5",
+        "INTERSECTS(CIRCLE(s_ra, s_dec, 0.1), CIRCLE(10, 20, 0.5)) = 1",
     ],
 )
 def test_a_question_about_the_centre_takes_its_index(observations, catalogue, condition):
@@ -139,6 +142,14 @@ def test_positions_of_two_tables_take_the_index_on_points(observations, catalogu
     query = (
         "SELECT o.obs_id FROM (SELECT TOP 500 s_ra, s_dec FROM ivoa.obscore) AS e"
         " JOIN ivoa.obscore AS o ON DISTANCE(POINT(e.s_ra, e.s_dec), POINT(o.s_ra, o.s_dec)) < 1/60."
+    )
+    assert any(node.get("Index Name") == POSITION for node in plan(observations, catalogue, query))
+
+
+def test_circles_with_radii_of_their_own_take_the_index_on_points(observations, catalogue):
+    query = (
+        "SELECT o.obs_id FROM (SELECT TOP 500 s_ra, s_dec, t_min / 1000000 AS r FROM ivoa.obscore) AS e"
+        " JOIN ivoa.obscore AS o ON 1 = CONTAINS(POINT(o.s_ra, o.s_dec), CIRCLE(e.s_ra, e.s_dec, e.r))"
     )
     assert any(node.get("Index Name") == POSITION for node in plan(observations, catalogue, query))
 
