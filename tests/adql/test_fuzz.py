@@ -261,3 +261,11 @@ def test_what_grows_without_bounds_is_refused_at_once(query, says):
     fault = _fault(query)
     assert fault is not None
     assert says in fault.text
+
+
+def test_ranges_in_choices_in_ranges_are_read_once():
+    """What is resolved twice at each level takes forever at thirty."""
+    value = "id"
+    for _ in range(30):
+        value = f"CASE WHEN {value} BETWEEN 1 AND 2 THEN 1 ELSE 2 END"
+    assert compile_query(f"SELECT {value} AS x FROM sky.plates", CATALOGUE).sql.count("BETWEEN") == 30

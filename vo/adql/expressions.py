@@ -293,8 +293,10 @@ class Binder:
         return Compare(node.operator, left, right)
 
     def _between(self, node: tree.Between) -> Expression:
-        operand, low = self._fitting(node.operand, node.low)
-        operand_again, high = self._fitting(node.operand, node.high)
+        # resolved once: in a BETWEEN in a CASE in a BETWEEN ... twice would double at each step
+        value = self.plain(node.operand)
+        operand, low = _fit(node.operand, value, node.low, self.plain(node.low))
+        operand_again, high = _fit(node.operand, value, node.high, self.plain(node.high))
         if operand.type is not operand_again.type:
             raise Problem(node.at, f"BETWEEN mixes {low.type} and {high.type}")
         return _negated(Within(operand, low, high), negated=node.negated)
