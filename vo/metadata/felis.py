@@ -161,11 +161,18 @@ def _table(schema: datamodel.Schema[Any], table: datamodel.Table, path: Path) ->
     mocs = {column.name for column in columns if column.kind is Kind.MOC}
     indexes = (*_spatial(table.name, columns, time_range), *_plain(table, primary_key, unique, mocs))
     _check_names(names, [*primary_key, *(name for index in indexes for name in index.parts)], f"{path}: {table.name}")
+    mixed = [index.name for index in indexes if index.method == "gin" and not mocs.issuperset(index.parts)]
+    if mixed:
+        raise OperatorFault(f"{path}: {table.name}: a MOC needs an index of its own: {', '.join(mixed)}")
     indexed = {name for index in indexes for name in _mentioned(index)} | set(primary_key)
+    lower = {part for index in indexes for part in index.parts}
     return Table(
         schema=schema.name,
         name=table.name,
-        columns=tuple(replace(column, indexed=column.name in indexed) for column in columns),
+        columns=tuple(
+            replace(column, indexed=column.name in indexed, indexed_lower=f"lower({column.name})" in lower)
+            for column in columns
+        ),
         description=table.description,
         utype=table.votable_utype,
         keys=tuple(
@@ -244,7 +251,7 @@ def _plain(
     for index in table.indexes:
         if index.columns is not None:
             parts = _names(index.columns)
-            indexes.append(Index(index.name, parts, "gin" if mocs.issuperset(parts) else "btree"))
+            indexes.append(Index(index.name, parts, "btree" if mocs.isdisjoint(parts) else "gin"))
             continue
         parts = tuple(index.expressions or ())
         lowered = re.fullmatch(r"lower\((\w+)\)", parts[0]) if len(parts) == 1 else None
