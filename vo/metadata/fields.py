@@ -68,6 +68,7 @@ class Column:
     an spoly into text costs 2.5 s for a million rows). ``is_path`` marks an address that is stored without
     the server's base address, which the renderer puts in front: one table serves behind any proxy.
     ``is_unicode`` declares text that may go beyond ASCII, which VOTable's char must not (VOT-09).
+    ``indexed_lower`` says that there is an index over its lower case.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Column:
     text_column: str | None = None
     is_path: bool = False
     is_unicode: bool = False
+    indexed_lower: bool = False
 
     def field(self) -> Field:
         """How this column stands in a result that selects it plainly."""

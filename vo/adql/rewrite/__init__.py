@@ -11,6 +11,7 @@ from vo.adql.plan import SelectPlan
 from vo.adql.rewrite.cone import use_cones
 from vo.adql.rewrite.constants import fold_constants
 from vo.adql.rewrite.coverage import use_coverage_indexes
+from vo.adql.rewrite.letter_case import compare_lower_case
 from vo.adql.rewrite.negation import push_negations
 from vo.adql.rewrite.time_range import add_time_ranges
 from vo.adql.rewrite.truth import unwrap_truths
@@ -24,6 +25,7 @@ PASSES: tuple[Pass, ...] = (
     push_negations,
     use_cones,
     use_coverage_indexes,
+    compare_lower_case,
     add_time_ranges,
 )
 
@@ -43,6 +45,7 @@ __all__ = [
     "PASSES",
     "Pass",
     "add_time_ranges",
+    "compare_lower_case",
     "fold_constants",
     "push_negations",
     "rewriter",

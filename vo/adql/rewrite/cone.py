@@ -18,13 +18,14 @@ from vo.adql.plan import (
     Expression,
     Or,
     Point,
-    QueryValue,
+    Relation,
     SelectPlan,
     Spherical,
     Transformed,
     Within,
     map_conditions,
 )
+from vo.adql.rewrite.linear import Sum, as_sum, bound, is_harmless
 
 _INDEXED = 2
 
@@ -58,6 +59,9 @@ def _terms(condition: Expression) -> Iterator[Expression]:
         case Within(Apply("DISTANCE", _, _, (p, q)), _, radius):
             yield from _cone(p, q, radius)
             yield condition
+        case Compare("<" | "<=", less, more) | Compare(">" | ">=", more, less) | Within(less, _, more):
+            yield from _cone_of_sums(less, more)
+            yield condition
         case _:
             yield condition
 
@@ -73,10 +77,36 @@ def _cone(p: Expression, q: Expression, radius: Expression) -> Iterator[Expressi
         p, q = q, p
     size = number(radius)
     if size is None:
-        if _rank(p) == _INDEXED and radius.type in NUMBERS and not _changes(radius):
+        known = radius.type in NUMBERS and is_harmless(radius) and _relations(radius).isdisjoint(_relations(p))
+        if known and _rank(p) == _INDEXED:
             yield _any_cone(p, q, radius)
     elif 0 <= size <= WIDEST_CIRCLE - MARGIN:
         yield Spherical("<@", p, Circle(q, double(size + MARGIN)))
+
+
+def _cone_of_sums(less: Expression, more: Expression) -> Iterator[Expression]:
+    """The same where DISTANCE stands in arithmetic, as in ``DISTANCE(..) * 3600 < 5``."""
+    if not any(_has_distance(side) for side in (less, more)):
+        return
+    left, right = as_sum(less, also="DISTANCE"), as_sum(more, also="DISTANCE")
+    if left is None or right is None:
+        return
+    total = left.plus(right.times(-1.0))
+    found = [(factor, value) for factor, value in total.terms if _has_distance(value)]
+    if len(found) != 1 or found[0][0] <= 0:
+        return
+    factor, distance = found[0]
+    others = tuple(term for term in total.terms if term[1] is not distance)
+    radius = bound(Sum(others, total.constant, total.size).times(-1 / factor), upper=True)
+    if isinstance(distance, Apply):
+        p, q = distance.arguments
+        yield from _cone(p, q, radius)
+
+
+def _has_distance(expression: Expression) -> bool:
+    if isinstance(expression, Apply) and expression.name == "DISTANCE":
+        return True
+    return any(_has_distance(part) for part in expression.parts)
 
 
 def _any_cone(p: Expression, q: Expression, radius: Expression) -> Expression:
@@ -91,32 +121,31 @@ def _any_cone(p: Expression, q: Expression, radius: Expression) -> Expression:
 
 def _unrotated(p: Expression, q: Expression) -> tuple[Expression, Expression]:
     """Two points as far apart as these, the indexed one without its change of frame."""
-    if isinstance(q, Transformed) and _indexed(q.shape):
+    if isinstance(q, Transformed) and is_indexed(q.shape):
         p, q = q, p
-    if isinstance(p, Transformed) and _indexed(p.shape):
+    if isinstance(p, Transformed) and is_indexed(p.shape):
         return p.shape, transformed(q, p.target, p.source)
     return p, q
 
 
-def _changes(expression: Expression) -> bool:
-    """Whether a value must not be written twice: a sub-query, or what differs from call to call."""
-    if isinstance(expression, QueryValue) or (isinstance(expression, Apply) and expression.volatile):
-        return True
-    return any(_changes(part) for part in expression.parts)
-
-
 def _rank(position: Expression) -> int:
     """How much an index on this position helps: 2 for an indexed one, 1 for a column, 0 for constants."""
-    if _indexed(position):
+    if is_indexed(position):
         return _INDEXED
     return 1 if _uses_columns(position) else 0
+
+
+def _relations(expression: Expression) -> set[Relation]:
+    if isinstance(expression, ColumnValue):
+        return {expression.relation}
+    return {relation for part in expression.parts for relation in _relations(part)}
 
 
 def _uses_columns(expression: Expression) -> bool:
     return isinstance(expression, ColumnValue) or any(_uses_columns(part) for part in expression.parts)
 
 
-def _indexed(position: Expression) -> bool:
+def is_indexed(position: Expression) -> bool:
     """Whether this is a point column, or a point of two columns, of a published table that indexes them."""
     match position:
         case Point(ColumnValue(relation, lon), ColumnValue(other, lat)) if relation is other:
@@ -125,5 +154,5 @@ def _indexed(position: Expression) -> bool:
             columns = (output.column, output.column)
         case _:
             return False
-    # an index serves the table itself, not a sub-query over it
-    return relation.table is not None and all(column is not None and column.indexed for column in columns)
+    # columns of a sub-query too: PostgreSQL merges plain ones with the query around them
+    return all(column is not None and column.indexed for column in columns)

@@ -17,11 +17,13 @@ _ROUNDING = 1e-12
 _LARGEST = 1e300
 
 #: Factors and constants outside these limits are left alone, for the same reason.
-_FACTORS = (1e-6, 1e6)
+_FACTORS = (1e-8, 1e8)
 _LARGEST_CONSTANT = 1e12
 
 #: Functions whose calls may be copied: they take whatever their arguments can be, without a fault.
-_HARMLESS = frozenset({"ABS", "FLOOR", "CEILING", "IVO_TO_MJD", "IVO_TO_JD", "GAVO_TO_MJD", "GAVO_TO_JD"})
+_HARMLESS = frozenset(
+    {"ABS", "FLOOR", "CEILING", "IVO_TO_MJD", "IVO_TO_JD", "GAVO_TO_MJD", "GAVO_TO_JD", "radius", "bound"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +51,30 @@ class Sum:
         return Sum(tuple(terms), self.constant + other.constant, self.size + other.size)
 
 
-def as_sum(expression: Expression) -> Sum | None:
-    """The expression as a sum, None when it is none or could fault where it is copied to."""
+def as_sum(expression: Expression, also: str = "") -> Sum | None:
+    """The expression as a sum, None when it is none or could fault where it is copied to.
+
+    Calls of the function ``also`` count as values, too; they must not be copied.
+    """
     constant = number(expression)
     if constant is not None:
         return Sum((), constant, abs(constant)) if abs(constant) < _LARGEST_CONSTANT else None
     match expression:
-        case ColumnValue() | Apply() if expression.type in NUMBERS and is_harmless(expression):
+        case ColumnValue() | Apply() if expression.type in NUMBERS and _is_value(expression, also):
             return Sum(((1.0, expression),), 0.0, 0.0)
         case Minus(operand):
-            inner = as_sum(operand)
+            inner = as_sum(operand, also)
             return None if inner is None else inner.times(-1.0)
         case Convert(Type.DOUBLE, operand) if operand.type in NUMBERS:
-            return as_sum(operand)
+            return as_sum(operand, also)
         case Operators(type_, first, rest) if type_ in NUMBERS:
-            return _of_operators(first, rest)
+            return _of_operators(first, rest, also)
         case _:
             return None
+
+
+def _is_value(expression: Expression, also: str) -> bool:
+    return (isinstance(expression, Apply) and expression.name == also) or is_harmless(expression)
 
 
 def is_harmless(expression: Expression) -> bool:
@@ -80,10 +89,20 @@ def is_harmless(expression: Expression) -> bool:
         case Apply(name, _, _, arguments) if name in _HARMLESS:
             # the smallest integer has no ABS
             return all(is_harmless(one) and one.type not in INTEGERS for one in arguments)
-        case Operators(type_, first, rest) if type_ is Type.DOUBLE:
-            return is_harmless(first) and all(_is_harmless_step(sign, operand) for sign, operand in rest)
+        case Apply("SQRT", _, _, (square,)):
+            return _is_sum_of_squares(square) and all(is_harmless(part) for part in square.parts)
+        case Operators(Type.DOUBLE, first, rest) if not _is_square(expression):
+            return _is_harmless_chain(first, rest)
         case _:
-            return False
+            return _is_square(expression) and all(map(is_harmless, expression.parts))
+
+
+def _is_harmless_chain(first: Expression, rest: tuple[tuple[str, Expression], ...]) -> bool:
+    match rest:
+        case (("*", second),) if _is_factor(number(first) or 0):
+            return is_harmless(second)
+        case _:
+            return is_harmless(first) and all(_is_harmless_step(sign, operand) for sign, operand in rest)
 
 
 def _is_harmless_step(sign: str, operand: Expression) -> bool:
@@ -94,15 +113,34 @@ def _is_harmless_step(sign: str, operand: Expression) -> bool:
     return factor is not None and _is_factor(factor)
 
 
+def _is_sum_of_squares(value: Expression) -> bool:
+    match value:
+        case Operators(Type.DOUBLE, first, rest) if not _is_square(value):
+            return all(sign == "+" for sign, _ in rest) and all(map(_is_sum_of_squares, (first, *(v for _, v in rest))))
+        case _:
+            constant = number(value)
+            return _is_square(value) or (constant is not None and constant >= 0)
+
+
+def _is_square(value: Expression) -> bool:
+    match value:
+        case Apply("POWER", _, _, (_, exponent)):
+            return number(exponent) == 2  # noqa: PLR2004 - what makes it a square
+        case Operators(Type.DOUBLE, first, (("*", second),)):
+            return first == second
+        case _:
+            return False
+
+
 def _is_factor(value: float) -> bool:
     return _FACTORS[0] <= abs(value) <= _FACTORS[1]
 
 
-def _of_operators(first: Expression, rest: Iterable[tuple[str, Expression]]) -> Sum | None:
-    total = as_sum(first)
+def _of_operators(first: Expression, rest: Iterable[tuple[str, Expression]], also: str) -> Sum | None:
+    total = as_sum(first, also)
     is_float = first.type in FLOATS
     for sign, operand in rest:
-        right = as_sum(operand)
+        right = as_sum(operand, also)
         if total is None or right is None:
             return None
         # reals are rounded more, integers divided without a rest
