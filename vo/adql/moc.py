@@ -12,12 +12,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from vo.adql.geometry import BadArgument, is_wide, number
+from vo.adql.healpix import BASE_CELLS, HIGHEST_ORDER, centre, reach
 from vo.adql.kinds import Type
 from vo.adql.plan import Apply, Circle, Compare, Constant, Expression, Point, Polygon, Spherical, Truth
 from vo.adql.spherical import LonLat, vector
-
-HIGHEST_ORDER = 29
-_BASE_CELLS = 12
 
 #: The side of a cell of order 0, radians: the root of its area.
 _SIDE = math.sqrt(math.pi / 3)
@@ -48,6 +46,32 @@ def normalised(text: str) -> str:
             shift = 2 * (HIGHEST_ORDER - order)
             ranges.append((low << shift, (high + 1) << shift))
     return _written(_joined(ranges), finest)
+
+
+#: A MOC is surrounded as if it were of so few cells.
+_FEW_CELLS = 200
+
+
+def surroundings(text: str) -> tuple[float, float, float] | None:
+    """Longitude, latitude and radius in degrees of a circle around a MOC; None when it has no cell or no middle."""
+    ranges: Ranges = []
+    for order, low, high in _cells(text):
+        if low is not None and high is not None:
+            shift = 2 * (HIGHEST_ORDER - order)
+            ranges.append((low << shift, (high + 1) << shift))
+    order = HIGHEST_ORDER
+    while order and sum(high - low for low, high in ranges) > _FEW_CELLS:
+        ranges = _joined([(low >> 2, -(-high // 4)) for low, high in ranges])
+        order -= 1
+    vectors = [vector(centre(order, cell)) for low, high in ranges for cell in range(low, high)]
+    x, y, z = (sum(axis) for axis in zip(*vectors, strict=True)) if vectors else (0.0, 0.0, 0.0)
+    size = math.hypot(x, y, z)
+    if size < 1e-6 * max(1, len(vectors)):
+        return None
+    middle = x / size, y / size, z / size
+    radius = max(2 * math.asin(min(1.0, math.dist(middle, one) / 2)) for one in vectors)
+    lon, lat = math.degrees(math.atan2(y, x)) % 360, math.degrees(math.atan2(z, math.hypot(x, y)))
+    return lon, lat, math.degrees(radius) + reach(order)
 
 
 def _cells(text: str) -> Iterator[tuple[int, int | None, int | None]]:
@@ -108,7 +132,7 @@ def _order(digits: str, at: int) -> int:
 def _range(order: int, word: re.Match[str], at: int) -> tuple[int, int]:
     low = _count(word["low"])
     high = low if word["high"] is None else _count(word["high"])
-    last = _BASE_CELLS * 4**order - 1
+    last = BASE_CELLS * 4**order - 1
     if max(low, high) > last:
         raise BadArgument(
             f"{word[0][:60]} (character {at + 1} of the MOC): cells of order {order} run from 0 to {last}", 0
