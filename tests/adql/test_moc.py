@@ -391,6 +391,8 @@ def test_a_circle_around_the_moc_changes_no_answer(connection):
                 for passes in (PASSES, without)
             ]
             assert answers[0] == answers[1], condition
+    # a footprint with an index is no MOC
+    assert "smoc" not in compile_query("SELECT id FROM sky.plates WHERE CONTAINS(place, shape) = 1", catalogue).sql
     sql = compile_query("SELECT id FROM sky.plates WHERE INTERSECTS(shape, MOC('6/77')) = 1", catalogue).sql
     assert "plates.shape && scircle(" in sql
     connection.execute("SET enable_seqscan = off")

@@ -53,7 +53,9 @@ def _terms(condition: Expression) -> Iterator[Expression]:
     match condition:
         case And() | Or():
             yield _with_indexes(condition)
-        case Spherical("<@", place, ColumnValue() as coverage) if place.type is Type.POINT and is_indexed(coverage):
+        case Spherical("<@", place, ColumnValue() as coverage) if (
+            place.type is Type.POINT and coverage.type is Type.MOC and is_indexed(coverage)
+        ):
             yield Spherical("<@", Apply("MOC", Type.MOC, "smoc(29, {0})", (place,)), coverage)
         case Spherical("<@", place, Constant(Type.MOC, str() as moc)) if place.type is Type.POINT:
             yield from _circle("<@", place, moc, 1e-6)
