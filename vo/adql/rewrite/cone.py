@@ -78,7 +78,7 @@ def _cone(p: Expression, q: Expression, radius: Expression) -> Iterator[Expressi
     size = number(radius)
     if size is None:
         known = radius.type in NUMBERS and is_harmless(radius) and _relations(radius).isdisjoint(_relations(p))
-        if known and _rank(p) == _INDEXED:
+        if known and _rank(p) >= _INDEXED:
             yield _any_cone(p, q, radius)
     elif 0 <= size <= WIDEST_CIRCLE - MARGIN:
         yield Spherical("<@", p, Circle(q, double(size + MARGIN)))
@@ -129,9 +129,13 @@ def _unrotated(p: Expression, q: Expression) -> tuple[Expression, Expression]:
 
 
 def _rank(position: Expression) -> int:
-    """How much an index on this position helps: 2 for an indexed one, 1 for a column, 0 for constants."""
+    """How much an index on this position helps.
+
+    3 for an indexed one, 2 for one of a sub-query, which PostgreSQL may merge with the query around it, 1 for a
+    column, 0 for constants.
+    """
     if is_indexed(position):
-        return _INDEXED
+        return _INDEXED + all(relation.table is not None for relation in _relations(position))
     return 1 if _uses_columns(position) else 0
 
 
@@ -146,7 +150,7 @@ def _uses_columns(expression: Expression) -> bool:
 
 
 def is_indexed(position: Expression) -> bool:
-    """Whether this is a point column, or a point of two columns, of a published table that indexes them."""
+    """Whether this is a point column, or a point of two columns, that are indexed where they come from."""
     match position:
         case Point(ColumnValue(relation, lon), ColumnValue(other, lat)) if relation is other:
             columns = (lon.column, lat.column)
@@ -154,5 +158,4 @@ def is_indexed(position: Expression) -> bool:
             columns = (output.column, output.column)
         case _:
             return False
-    # columns of a sub-query too: PostgreSQL merges plain ones with the query around them
     return all(column is not None and column.indexed for column in columns)
