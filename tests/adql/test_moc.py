@@ -612,6 +612,15 @@ def test_the_largest_moc_is_made_in_a_moment(connection):
     assert time.perf_counter() - begin < 2
 
 
+def test_questions_about_mocs_may_run_in_parallel(connection):
+    """pgSphere declares its operators between points and MOCs volatile; migrations mend that."""
+    rows = connection.execute(
+        "SELECT o.oid::regoperator FROM pg_operator AS o JOIN pg_proc AS p ON p.oid = o.oprcode"
+        " WHERE 'smoc'::regtype IN (o.oprleft, o.oprright) AND (p.provolatile <> 'i' OR p.proparallel <> 's')"
+    ).fetchall()
+    assert rows == []
+
+
 def test_many_mocs_end_with_the_time_limit(connection, stored):
     connection.execute("SET statement_timeout = '300ms'")
     query = "SELECT COUNT(MOC(13, CIRCLE(POINT(a.id, b.id / 4.0), 40))) FROM rr.moc AS a, rr.moc AS b"

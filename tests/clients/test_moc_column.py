@@ -15,6 +15,7 @@ import xsd
 from mocpy import MOC
 from serving import Server, running
 
+from vo.db.advice import indexed_forms
 from vo.db.merge import Counts, merge
 from vo.db.migrate import initialise
 from vo.demo import load_demo
@@ -91,6 +92,7 @@ def test_the_yaml_makes_a_column_and_its_index(own_catalogue):
     field = column.field()
     assert (field.datatype, field.arraysize, field.xtype, field.unit) == ("char", "*", "moc", None)
     assert Index("plates_coverage", ("coverage",), "gin") in table.indexes
+    assert "1 = CONTAINS(POINT(..), coverage) or INTERSECTS(coverage, MOC(..))" in indexed_forms(table)
 
 
 def test_the_database_has_the_column_and_its_index(covered):

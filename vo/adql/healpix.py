@@ -18,7 +18,7 @@ def centre(order: int, cell: int) -> LonLat:
     """Longitude and latitude in degrees of the centre of a cell (nested numbering; equations 4 to 9)."""
     side = 1 << order
     base, within = divmod(cell, side * side)
-    x, y = _every_other_bit(within), _every_other_bit(within >> 1)
+    x, y = _every_other_bit(within, order), _every_other_bit(within >> 1, order)
     ring = _RINGS[base] * side - x - y - 1
     shift = 0
     if ring < side:
@@ -32,9 +32,9 @@ def centre(order: int, cell: int) -> LonLat:
     return (place - (shift + 1) / 2) * 90 / width % 360, math.degrees(math.asin(sine))
 
 
-def _every_other_bit(number: int) -> int:
+def _every_other_bit(number: int, count: int) -> int:
     found = 0
-    for bit in range(HIGHEST_ORDER):
+    for bit in range(count):
         found |= (number >> 2 * bit & 1) << bit
     return found
 
