@@ -52,9 +52,7 @@ def indexed_forms(table: Table) -> Iterator[str]:
 
 def _spatial(index: Index, table: Table) -> str | None:
     """What a GiST or GIN index is for; None for one that no condition of a user's leads to."""
-    if index.method == "gin":
-        return f"1 = CONTAINS(POINT(..), {index.parts[0]}) or INTERSECTS({index.parts[0]}, MOC(..))"
-    if index.method != "gist":
+    if index.method not in ("gist", "gin"):
         return None
     first = index.parts[0]
     position = _POSITION.fullmatch(first)
