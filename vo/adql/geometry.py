@@ -251,11 +251,12 @@ def _check_extent(places: list[tuple[float, float]]) -> None:
 
 def _check_edges(places: list[tuple[float, float]]) -> None:
     edges = list(zip(places, places[1:] + places[:1], strict=True))
-    for (i, first), (j, second) in itertools.combinations(enumerate(edges), 2):
+    arcs = [spherical.arc(*edge) for edge in edges]
+    for (i, first), (j, second) in itertools.combinations(enumerate(arcs), 2):
         neighbours = j == i + 1 or (i == 0 and j == len(edges) - 1)
-        if not neighbours and spherical.edges_cross(first, second):
+        if spherical.arcs_cross(first, second) and not neighbours:
             raise BadArgument(
-                f"the polygon crosses itself: its edge {i + 1}, from {first[0]}, meets edge {j + 1}, from {second[0]}"
+                f"the polygon crosses itself: its edge {i + 1}, from {places[i]}, meets edge {j + 1}, from {places[j]}"
             )
 
 

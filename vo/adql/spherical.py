@@ -41,16 +41,29 @@ def _dot(a: Vector, b: Vector) -> float:
 _ON_THE_EDGE = 1e-15
 
 
-def edges_cross(first: tuple[LonLat, LonLat], second: tuple[LonLat, LonLat]) -> bool:
+#: A great-circle arc: its two ends, and the pole of its circle.
+Arc = tuple[Vector, Vector, Vector]
+
+
+def arc(first: LonLat, last: LonLat) -> Arc:
+    """The arc from one position to another, degrees."""
+    a, b = vector(first), vector(last)
+    return a, b, _cross(a, b)
+
+
+def arcs_cross(first: Arc, second: Arc) -> bool:
     """Whether two great-circle arcs cross at a point inside both."""
-    a, b, c, d = (vector(place) for place in (*first, *second))
-    pole_ab, pole_cd = _cross(a, b), _cross(c, d)
-    sides = (_dot(pole_ab, c), _dot(pole_ab, d), -_dot(pole_cd, a), -_dot(pole_cd, b))
-    if any(abs(side) < _ON_THE_EDGE for side in sides):
+    a, b, pole_ab = first
+    c, d, pole_cd = second
+    ab_c, ab_d = _dot(pole_ab, c), _dot(pole_ab, d)
+    # most pairs end here: both ends of one arc on the same side of the other, or on it
+    if abs(ab_c) < _ON_THE_EDGE or abs(ab_d) < _ON_THE_EDGE or (ab_c > 0) == (ab_d > 0):
         return False
-    # c and d on different sides of ab, a and b on different sides of cd, and on the same half of the sphere
-    ab_c, ab_d, cd_a, cd_b = (side > 0 for side in sides)
-    return ab_c != ab_d and cd_a != cd_b and ab_c == cd_a
+    cd_a, cd_b = -_dot(pole_cd, a), -_dot(pole_cd, b)
+    if abs(cd_a) < _ON_THE_EDGE or abs(cd_b) < _ON_THE_EDGE or (cd_a > 0) == (cd_b > 0):
+        return False
+    # and not on opposite halves of the sphere
+    return (ab_c > 0) == (cd_a > 0)
 
 
 #: Narrower than this, in radians (0.2 mas), a shape has no inside for pgSphere.
