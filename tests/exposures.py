@@ -2,7 +2,8 @@
 
 It stands in the project's own tables, with their indexes: all of it in dasch.plates, the narrow ones in ivoa.obscore
 too. Footprints are 5 to 10 degrees wide (20 to 40 the wide ones), most with 4 corners, some with up to 24; one exposure
-in a thousand lasts a year, one in a hundred has no times or no footprint.
+in a thousand lasts a year, one in a hundred has no times or no footprint. The schema tap_upload holds what people send:
+ephemerides of a comet (epochs of a century) and a list of finds with errors.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from vo.db import ddl
 from vo.db.connect import Database
 from vo.db.migrate import initialise
-from vo.metadata.fields import Catalogue, Index, Table
+from vo.metadata.fields import Catalogue, Column, Index, Kind, Schema, Table
 
 NARROW = 500_000
 WIDE = 25_000
@@ -36,6 +37,28 @@ PLATES = "dasch.plates"
 OBSCORE = "ivoa.obscore"
 
 Array = NDArray[np.float64]
+
+_EPHEMERIS = tuple(Column(name, Kind.DOUBLE) for name in ("ra", "dec", "epoch"))
+_FINDS = (Column("id", Kind.INTEGER), *_EPHEMERIS, Column("err", Kind.DOUBLE), Column("dt", Kind.DOUBLE))
+UPLOADS = Schema(
+    "tap_upload",
+    (
+        Table("tap_upload", "orbit", _EPHEMERIS),
+        Table("tap_upload", "long_orbit", _EPHEMERIS),
+        Table("tap_upload", "finds", _FINDS),
+    ),
+)
+#: An ephemeris of so many epochs: eight times round the sky in a century, as some comets do.
+_COMET = (
+    "SELECT i * 2880.0 / {0}::float8 - 360 * floor(i * 8.0 / {0}), 25 * sin(i * 50.3 / {0}), 10000 + 38600.0 * i / {0}"
+    " FROM generate_series(0, {0} - 1) AS i"
+)
+_ROWS = {
+    "orbit": _COMET.format(1000),
+    "long_orbit": _COMET.format(20_000),
+    "finds": "SELECT i, mod(i * 137.508, 360), degrees(asin(2 * i / 1000.0 - 1)), 10000 + mod(i * 7919.3, 38600), "
+    "0.02 + mod(i, 20) / 100.0, mod(i, 5) FROM generate_series(1, 999) AS i",
+}
 
 _STAGE = """
 CREATE UNLOGGED TABLE vo.generated (
@@ -180,6 +203,26 @@ def load(database: Database, catalogue: Catalogue, generated: Generated) -> None
         list(pool.map(lambda statement: _run(database, [statement]), _index_statements(tables)))
         _run(database, ["DROP TABLE vo.generated"])
         list(pool.map(lambda table: _vacuum(database, table), tables))
+    upload(database)
+
+
+def upload(database: Database) -> None:
+    """Make the tables of the upload schema, as large as their names say; they are analysed, as uploads will be."""
+    statements = [f"CREATE SCHEMA {UPLOADS.name}", f"GRANT USAGE ON SCHEMA {UPLOADS.name} TO vo_query"]
+    for table in UPLOADS.tables:
+        columns = ", ".join(f"{column.name} {column.kind.value}" for column in table.columns)
+        statements += [
+            f"CREATE TABLE {table.qualified} ({columns})",
+            f"INSERT INTO {table.qualified} {_ROWS[table.name]}",
+            f"GRANT SELECT ON {table.qualified} TO vo_query",
+            f"ANALYZE {table.qualified}",
+        ]
+    _run(database, statements)
+
+
+def with_uploads(catalogue: Catalogue) -> Catalogue:
+    """What a query of one's own uploads may name."""
+    return Catalogue((*catalogue.schemas, UPLOADS))
 
 
 def _copy(database: Database, rows: Iterable[str]) -> None:
