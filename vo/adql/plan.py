@@ -515,7 +515,7 @@ class SortPlan:
 
 @dataclass(frozen=True, slots=True)
 class SelectPlan:
-    """One SELECT."""
+    """One SELECT; ``order_by`` and ``offset`` are those of the query that it is, told to the rewriter."""
 
     distinct: bool
     top: int | None
@@ -524,6 +524,8 @@ class SelectPlan:
     where: Expression | None
     group_by: tuple[Expression, ...]
     having: Expression | None
+    order_by: tuple[SortPlan, ...] = ()
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

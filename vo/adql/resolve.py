@@ -122,7 +122,8 @@ class Resolver:
                 check_grouped(item.expression, frozenset(), scope, select.at)
         _check_count(len(plan.items) + len({key.key for key in order_by if not isinstance(key.key, int)}))
         outputs = tuple(item.output for item in plan.items)
-        return QueryPlan(self._rewrite(plan), outputs, (), tuple(order_by), query.offset)
+        plan = self._rewrite(replace(plan, order_by=tuple(order_by), offset=query.offset))
+        return QueryPlan(plan, outputs, (), plan.order_by, query.offset)
 
     def _body(self, body: tree.Body, parent: Link | None, *, final: bool) -> tuple[BodyPlan, tuple[Output, ...]]:
         if isinstance(body, tree.Query):

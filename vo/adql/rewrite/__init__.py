@@ -12,6 +12,7 @@ from vo.adql.rewrite.cone import use_cones
 from vo.adql.rewrite.constants import fold_constants
 from vo.adql.rewrite.coverage import use_coverage_indexes
 from vo.adql.rewrite.letter_case import compare_lower_case
+from vo.adql.rewrite.nearest import ask_nearest
 from vo.adql.rewrite.negation import push_negations
 from vo.adql.rewrite.time_range import add_time_ranges
 from vo.adql.rewrite.truth import unwrap_truths
@@ -23,6 +24,7 @@ PASSES: tuple[Pass, ...] = (
     fold_constants,
     unwrap_truths,
     push_negations,
+    ask_nearest,
     use_cones,
     use_coverage_indexes,
     compare_lower_case,
@@ -45,6 +47,7 @@ __all__ = [
     "PASSES",
     "Pass",
     "add_time_ranges",
+    "ask_nearest",
     "compare_lower_case",
     "fold_constants",
     "push_negations",
