@@ -93,9 +93,11 @@ def _cone_of_sums(less: Expression, more: Expression) -> Iterator[Expression]:
         return
     total = left.plus(right.times(-1.0))
     found = [(factor, value) for factor, value in total.terms if _has_distance(value)]
-    if len(found) != 1 or found[0][0] <= 0:
+    if len(found) != 1:
         return
     factor, distance = found[0]
+    if factor <= 0 or left.has_negative(distance) or right.has_negative(distance):
+        return
     others = tuple(term for term in total.terms if term[1] is not distance)
     radius = bound(Sum(others, total.constant, total.size).times(-1 / factor), upper=True)
     if isinstance(distance, Apply):

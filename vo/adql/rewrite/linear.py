@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,8 +14,10 @@ from vo.adql.plan import Apply, ColumnValue, Constant, Convert, Expression, Minu
 #: The part by which bounds are widened against rounding: some thousand units in the last place of what is added.
 _ROUNDING = 1e-12
 
-#: Values beyond are taken for these, so that what we compute from them stays in the range of doubles.
-_LARGEST = 1e300
+#: Values that reach this, and NaN and null, say nothing: the bound is then as wide as _NONE makes it, and what we
+#: compute stays in the range of doubles.
+_LARGEST = "1e150::float8"
+_NONE = 1e300
 
 #: Factors and constants outside these limits are left alone, for the same reason.
 _FACTORS = (1e-8, 1e8)
@@ -38,6 +41,10 @@ class Sum:
         """All of it times a number."""
         terms = tuple((factor * one, value) for one, value in self.terms)
         return Sum(terms, factor * self.constant, abs(factor) * self.size)
+
+    def has_negative(self, value: Expression) -> bool:
+        """Whether the value is taken away: NaN is the largest number, and stays so behind a minus."""
+        return any(factor < 0 and one == value for factor, one in self.terms)
 
     def plus(self, other: Sum) -> Sum:
         """The sum of both, each value once."""
@@ -165,12 +172,12 @@ def _step(left: Sum, sign: str, right: Sum) -> Sum | None:
 
 def bound(total: Sum, *, upper: bool) -> Expression:
     """The sum as an expression, made a little larger (``upper``) or smaller, so that rounding does no harm."""
-    sign = 1 if upper else -1
+    sign = 1.0 if upper else -1.0
     if not total.terms:
         margin = _ROUNDING * (abs(total.constant) + total.size)
         return double(total.constant + sign * margin)
     places = [
-        (factor, f"least(greatest({{{i}}}, {-_LARGEST!r}::float8), {_LARGEST!r}::float8)")
+        (factor, f"CASE WHEN abs({{{i}}}) < {_LARGEST} THEN {{{i}}} ELSE {math.copysign(_NONE, sign * factor)!r}::float8 END")
         for i, (factor, _) in enumerate(total.terms)
     ]
     value = " + ".join(_scaled(factor, place) for factor, place in places)
@@ -181,4 +188,4 @@ def bound(total: Sum, *, upper: bool) -> Expression:
 
 
 def _scaled(factor: float, place: str) -> str:
-    return place if factor == 1 else f"{factor!r}::float8 * {place}"
+    return place if factor == 1 else f"{factor!r}::float8 * ({place})"

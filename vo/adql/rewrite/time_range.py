@@ -190,6 +190,8 @@ def _note_moved(found: _Bounds, place: _Place, low: Expression, operator: str, h
     # a difference of the ends says nothing of when they are
     if begin * end < 0 or not abs(weight) > 1e-6 or not all(_usable(value, relation) for _, value in others):  # noqa: PLR2004 - no factor
         return
+    if any(side.has_negative(value) for side in (left, right) for value in written.values()):
+        return
     rest = Sum(tuple(others), total.constant, total.size).times(-1 / weight)
     sign = operator if weight > 0 else _MIRRORED[operator]
     # a mean of both lies between them: the beginning is not after it, the end not before it
