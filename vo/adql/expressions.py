@@ -317,6 +317,9 @@ class Binder:
             raise Problem(node.at, f"{operand.type} cannot be compared with {output.type}")
         if operand.type is Type.NULL:
             operand = Constant(output.type, None)
+        elif output.type is Type.NULL:
+            # a column of bare NULLs is one of texts
+            operand = convert(operand, Type.TEXT)
         return _negated(AmongRows(operand, plan, tuple(link.used)), negated=node.negated)
 
     def _matches(self, node: tree.Matches) -> Expression:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from vo.adql import tree
 from vo.adql.calls import check_drawable
 from vo.adql.carried import carry_time_ranges, is_plain
+from vo.adql.convert import typed
 from vo.adql.expressions import Binder, has_aggregate
 from vo.adql.fields import Side, Standing, field_of, merged, standing
 from vo.adql.grouping import check_grouped
@@ -475,14 +476,15 @@ def _merge(name: Name, node: tree.Join, left: Namespace, right: Namespace) -> tu
             raise Problem(name.at, f"the column {name} {problem} this join")
         sides.append(found[0])
     one, other = sides
-    if common_type(one.value.type, other.value.type) is None:
+    common = common_type(one.value.type, other.value.type)
+    if common is None:
         raise Problem(name.at, f"the columns {name} are of types {one.value.type} and {other.value.type}")
-    condition = Compare("=", _comparable(one), _comparable(other))
+    condition = Compare("=", typed(_comparable(one), common), typed(_comparable(other), common))
     if node.kind == "RIGHT":
         return Visible(one.name, other.value, other.output), condition
     if node.kind == "FULL":
-        type_ = common_type(one.value.type, other.value.type) or one.value.type
-        value = Apply("COALESCE", type_, "coalesce({0}, {1})", (one.value, other.value))
+        values = (typed(one.value, common), typed(other.value, common))
+        value = Apply("COALESCE", common, "coalesce({0}, {1})", values)
         return Visible(one.name, value, one.output), condition
     return one, condition
 
