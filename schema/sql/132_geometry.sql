@@ -120,7 +120,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vo.centroid(spoly) IS 'Centre of area';
 
--- A corner of a box (ADQL 2.1, section 4.2.10): where the great circles meet that cross the arms' ends at right angles;
+-- A corner of a box (ADQL 2.1, section 4.2.9): where the great circles meet that cross the arms' ends at right angles;
 -- signs say which arms. A size that is none is told.
 CREATE OR REPLACE FUNCTION vo.box_corner(
     lon float8, lat float8, width float8, height float8, east int, north int

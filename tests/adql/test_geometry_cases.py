@@ -146,7 +146,7 @@ def made() -> Cases:
 
 
 def boxes(centres: Array, lon: Array, lat: Array, width: Array, height: Array) -> Array:
-    """ADQL 2.1, section 4.2.10: each side is the great circle through an arm's end at right angles to the arm."""
+    """ADQL 2.1, section 4.2.9: each side is the great circle through an arm's end at right angles to the arm."""
     a, b = np.radians(lon), np.radians(lat)
     east = np.stack([-np.sin(a), np.cos(a), 0 * a], -1)
     north = np.stack([-np.sin(b) * np.cos(a), -np.sin(b) * np.sin(a), np.cos(b)], -1)

@@ -96,9 +96,12 @@ def _mistyped(node: tree.Call, function: Function, index: int, argument: Express
 def _counting(node: tree.Call, overloads: Sequence[Function], count: int) -> Problem:
     known = sorted({len(f.parameters) * (f.repeats or 1) for f in overloads})
     wanted = " or ".join(map(str, known))
-    if any(function.repeats for function in overloads):
-        pairs = " numbers in pairs, or as many points" if overloads[0].repeats > 1 else ""
-        wanted = f"{known[-1]} or more{pairs}"
+    least = max(function.repeats for function in overloads)
+    if least > 1:
+        text = f"{node.name} takes {least} or more points, or as many pairs of numbers, not {count} arguments"
+        return Problem(node.at, text)
+    if least:
+        wanted = f"{known[-1]} or more"
     return Problem(node.at, f"{node.name} takes {wanted} argument{'' if wanted == '1' else 's'}, not {count}")
 
 

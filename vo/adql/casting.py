@@ -1,4 +1,4 @@
-"""CAST: which values become which types; what is wrong with a literal is told at once (ADQL 2.1, section 4.6.1)."""
+"""CAST: which values become which types; what is wrong with a literal is told at once (ADQL 2.1, section 4.7.1)."""
 
 from __future__ import annotations
 

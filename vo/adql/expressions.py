@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from vo.adql import tree
 from vo.adql.calls import apply, check_drawable, choose, make_aggregate
 from vo.adql.casting import cast
-from vo.adql.convert import convert, timestamp, typed
+from vo.adql.convert import convert, timestamp, to_timestamp, typed
 from vo.adql.frames import ICRS, Frame
 from vo.adql.functions import FUNCTIONS
+from vo.adql.functions.function import Group
 from vo.adql.geometry import BadArgument, in_icrs, read_frame
 from vo.adql.habits import advice
 from vo.adql.kinds import NUMBERS, PLAIN, Type, common_type, numeric_result
@@ -91,7 +92,8 @@ class Binder:
         """A condition; :class:`Problem` for a value."""
         expression = self._BINDERS[type(node)](self, node)
         if expression.type is not Type.CONDITION:
-            hint = "; compare it, as in ... = 1" if isinstance(expression, Truth) else ""
+            is_truth = isinstance(expression, Truth) or expression.type is Type.BOOLEAN
+            hint = "; compare it, as in ... = 1" if is_truth else ""
             raise Problem(node.at, f"{self.clause} needs a condition, this is a value of type {expression.type}{hint}")
         return expression
 
@@ -171,6 +173,8 @@ class Binder:
             frame = self._frame(nodes[0], arguments[0])
             arguments, nodes = arguments[1:], nodes[1:]
             self._check_numbers(node, frame, arguments)
+        if overloads[0].group is Group.CONDITIONAL:
+            arguments = _read_literals(nodes, arguments)
         function, converted = choose(node, overloads, arguments, nodes)
         expression = in_icrs(apply(function, converted, node, nodes), frame)
         if function.aggregate:
@@ -236,27 +240,17 @@ class Binder:
         if node.operand is None:
             binder = replace(self, clause="CASE WHEN")
             return None, tuple(binder.condition(test) for test, _ in node.branches)
-        operand = self.plain(node.operand)
-        tests: list[Expression] = []
-        for test, _ in node.branches:
-            fitted, value = _fit(node.operand, operand, test, self.plain(test))
-            if operand.type is not Type.NULL and fitted.type is not operand.type and tests:
-                raise Problem(test.at, f"CASE compares with {operand.type}, this is of type {value.type}")
-            operand = fitted
-            tests.append(value)
+        operand, *tests = self._fitting(node.operand, *(test for test, _ in node.branches))
         return operand, tuple(tests)
 
     def _alike(self, nodes: list[tree.Node]) -> list[Expression]:
         """The values that CASE chooses from, all in one type."""
-        values = [self.value(node) for node in nodes]
-        literal = next((value.type for value in values if value.type in (Type.TIMESTAMP, Type.BOOLEAN)), None)
+        values = _read_literals(nodes, [self.value(node) for node in nodes])
         target = Type.NULL
         for i, node in enumerate(nodes):
             check_drawable(values[i], node.at)
             if values[i].type is Type.RANGE:
                 raise Problem(node.at, "vo_range can only be an argument of CONTAINS and INTERSECTS")
-            if literal is not None and values[i].type not in (literal, Type.NULL):
-                values[i] = _literal_as(node.at, values[i], literal) or values[i]
             common = common_type(target, values[i].type)
             if common is None:
                 raise Problem(node.at, f"CASE cannot choose between {target} and {values[i].type}")
@@ -293,20 +287,12 @@ class Binder:
         return Compare(node.operator, left, right)
 
     def _between(self, node: tree.Between) -> Expression:
-        # resolved once: in a BETWEEN in a CASE in a BETWEEN ... twice would double at each step
-        value = self.plain(node.operand)
-        operand, low = _fit(node.operand, value, node.low, self.plain(node.low))
-        operand_again, high = _fit(node.operand, value, node.high, self.plain(node.high))
-        if operand.type is not operand_again.type:
-            raise Problem(node.at, f"BETWEEN mixes {low.type} and {high.type}")
+        # each is resolved once: in a BETWEEN in a CASE in a BETWEEN ... twice would double at each step
+        operand, low, high = self._fitting(node.operand, node.low, node.high)
         return _negated(Within(operand, low, high), negated=node.negated)
 
     def _in_items(self, node: tree.InItems) -> Expression:
-        operand = self.plain(node.operand)
-        items = []
-        for item in node.items:
-            operand, fitted = _fit(node.operand, operand, item, self.plain(item))
-            items.append(fitted)
+        operand, *items = self._fitting(node.operand, *node.items)
         return _negated(AmongValues(operand, tuple(items)), negated=node.negated)
 
     def _in_query(self, node: tree.InSubquery) -> Expression:
@@ -344,8 +330,16 @@ class Binder:
     def _any_of(self, node: tree.AnyOf) -> Expression:
         return Or(tuple(self.condition(term) for term in node.terms))
 
-    def _fitting(self, left: tree.Node, right: tree.Node) -> tuple[Expression, Expression]:
-        return _fit(left, self.plain(left), right, self.plain(right))
+    def _fitting(self, *nodes: tree.Node) -> list[Expression]:
+        """Values that are compared with one another, with types that PostgreSQL compares as ADQL means it."""
+        values = _read_literals(nodes, [self.plain(node) for node in nodes])
+        first = next((value for value in values if value.type is not Type.NULL), Constant(Type.TEXT, None))
+        for value in values:
+            if {first.type, value.type} <= NUMBERS or value.type in (first.type, Type.NULL):
+                continue
+            hint = _cast_hint(first, value) or _cast_hint(value, first)
+            raise Problem(nodes[0].at, f"{first.type} cannot be compared with {value.type}{hint}")
+        return [typed(value, first.type) for value in values]
 
     _BINDERS: ClassVar[dict[type, Callable[..., Expression]]] = {
         tree.Number: _number,
@@ -385,7 +379,8 @@ def _numeric(left: Type, right: Type) -> Type:
 def _bad_operand(operator: str, left: Type, right: Type) -> str:
     if operator == "||":
         return f"|| joins texts, not {left} and {right}; use CAST(.. AS VARCHAR)"
-    return f"{operator} works on numbers, not on {left} and {right}"
+    hint = "; || joins texts" if operator == "+" and left is right is Type.TEXT else ""
+    return f"{operator} works on numbers, not on {left} and {right}{hint}"
 
 
 def _only_output(at: int, plan: QueryPlan) -> Expression:
@@ -394,38 +389,32 @@ def _only_output(at: int, plan: QueryPlan) -> Expression:
     return Constant(plan.outputs[0].type, None)
 
 
-def _fit(
-    left: tree.Node, left_value: Expression, right: tree.Node, right_value: Expression
-) -> tuple[Expression, Expression]:
-    """Two values of a comparison with types that PostgreSQL compares as ADQL means it."""
-    a, b = left_value, right_value
-    if a.type is Type.NULL or b.type is Type.NULL:
-        return typed(a, b.type if b.type is not Type.NULL else Type.TEXT), typed(
-            b, a.type if a.type is not Type.NULL else Type.TEXT
-        )
-    if a.type is b.type or (a.type in NUMBERS and b.type in NUMBERS):
-        return a, b
-    if a.type in (Type.TIMESTAMP, Type.BOOLEAN):
-        fitted = _literal_as(right.at, b, a.type)
-        if fitted is not None:
-            return a, fitted
-    if b.type in (Type.TIMESTAMP, Type.BOOLEAN):
-        fitted = _literal_as(left.at, a, b.type)
-        if fitted is not None:
-            return fitted, b
-    raise Problem(left.at, f"{a.type} cannot be compared with {b.type}{_cast_hint(a.type, b.type)}")
-
-
-def _cast_hint(left: Type, right: Type) -> str:
-    pair = {left, right}
-    if Type.TEXT in pair and pair & NUMBERS:
-        return "; write numbers without quotes, or use CAST"
-    if pair == {Type.TEXT, Type.TIMESTAMP}:
+def _cast_hint(value: Expression, other: Expression) -> str:
+    """What to write instead of a comparison of these types, the first of them one of texts or truth values."""
+    if value.type is Type.BOOLEAN:
+        return "; a BOOLEAN is compared with 1 or 0"
+    if value.type is not Type.TEXT:
+        return ""
+    if other.type is Type.TIMESTAMP:
         return "; use CAST(.. AS TIMESTAMP)"
-    return ""
+    if isinstance(value, Constant) and isinstance(value.value, str) and to_timestamp(value.value) is not None:
+        return f"; ivo_to_mjd('{value.value}') and ivo_to_jd('{value.value}') make days of a timestamp"
+    return "; write numbers without quotes, or use CAST" if other.type in NUMBERS else ""
 
 
 _TRUTHS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+
+
+def _read_literals(nodes: Sequence[tree.Node], values: list[Expression]) -> list[Expression]:
+    """The values, with literals read as timestamps or truth values where such stand beside them."""
+    target = next((value.type for value in values if value.type in (Type.TIMESTAMP, Type.BOOLEAN)), None)
+    known = (target, Type.NULL)
+    if target is None or any(value.type not in known and not isinstance(value, Constant) for value in values):
+        return values
+    return [
+        value if value.type in known else _literal_as(node.at, value, target) or value
+        for node, value in zip(nodes, values, strict=True)
+    ]
 
 
 def _literal_as(at: int, literal: Expression, target: Type) -> Constant | None:

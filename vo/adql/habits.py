@@ -117,7 +117,7 @@ SIGNS: dict[str, str] = {
     "|": "ADQL has no operators for bits; || joins texts, and conditions are joined by OR",
     "^": "write POWER(x, y)",
     "~": "use LIKE or ILIKE",
-    "%": "write MOD(x, y)",
+    "%": "write MOD(x, y); a pattern stands in single quotes",
     "!": "write NOT, or <> for what is not equal",
     "#": "a comment begins with --",
     "?": "write the value itself; there are no parameters",

@@ -95,7 +95,11 @@ _SLIPS = (
         "",
         "a condition cannot be selected; write CASE WHEN .. THEN 1 ELSE 0 END",
     ),
+    _slip_of("COMPARISON BETWEEN IN IS LIKE ILIKE", "RPAR COMMA", r"\bI?IF\s*\([^()]*$", ADVICE["IF"]),
     _slip_of("COMPARISON", "_AND", "", "comparisons cannot be chained; write a < b AND b < c"),
+    _slip_of("RPAR", END, "", "no bracket is open in front of it"),
+    _slip_of("COMMA", END, r"\d$", "decimals stand behind a point, as in 1.5"),
+    _slip_of("ALL", "", r"[<>=]\s*$", "ADQL has neither ALL nor ANY; compare with (SELECT MAX(..) ..) or MIN"),
     _slip_of("SELECT", END, r";\s*$", "only one query can be asked at a time"),
     _slip_of("FROM", "STAR", "", "what to select is missing in front of it; * stands for all columns"),
     _slip_of("TOP", "", r"\bSELECT\b", "TOP stands at the beginning of the select list: SELECT TOP 10 .."),
@@ -130,7 +134,7 @@ def bad_character(text: str, at: int) -> ADQLFault:
         hint = "; a number cannot be followed at once by letters"
     elif character == "_":
         hint = "; a name begins with a letter, or stands in double quotes"
-    elif character.isalpha():
+    elif not character.isascii() or character.isalpha():
         hint = '; a name has letters from a to z, digits and _, or stands in double quotes "'
     return _fault(text, at, f"{character!r} cannot stand here{hint}")
 
@@ -181,6 +185,8 @@ def _slip(found: Token, before: str, accepted: set[str]) -> str | None:
 
 
 def _expected(accepted: set[str]) -> str:
+    if accepted == {"INTEGER_LITERAL"}:
+        return "a whole number"
     words = sorted({_called(terminal, accepted) for terminal in accepted - {"RESERVED"}})
     if len(words) > _LONG_LIST:
         words = [word for word in words if word[0] != "'" and word not in ("NULL", "EXISTS", "CAST", "CASE")]

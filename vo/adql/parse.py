@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -12,7 +12,7 @@ from vo.adql import lalr, tree
 from vo.adql.build import builder
 from vo.adql.functions import FUNCTIONS
 from vo.adql.lalr import END, Parser, Unexpected
-from vo.adql.lexer import BadCharacter, Lexer, Limits, token, too_deep
+from vo.adql.lexer import BadCharacter, Lexer, Limits, Token, token, too_deep
 from vo.adql.messages import bad_character, bad_token, place
 from vo.errors import ADQLFault, LimitFault
 from vo.metadata.words import RESERVED_WORDS
@@ -38,6 +38,15 @@ _TERMINALS: dict[str, str] = (
     | {word: f"_{word}" for word in _DROPPED.split()}
 )
 
+#: Words of set operations; in front of an operand ALL may stand, too.
+_SET_WORDS = frozenset({"UNION", "EXCEPT", "INTERSECT", "ALL"})
+#: What can stand behind the brackets of a query, but not behind those of a value that would be read otherwise.
+_BEHIND_QUERIES = (_SET_WORDS - {"ALL"}) | {"_ORDER", "_OFFSET"}
+#: What brackets of arguments stand behind.
+_BEFORE_ARGUMENTS = frozenset({"NAME", "FUNCTION", "SHAPE", "AGGREGATE"})
+#: Whether several brackets may stand round one operand, by a glance at the text.
+_MAY_DOUBLE = re.compile(r"\(\s*\(").search
+
 #: Levels of the tree that one pair of brackets may stand for.
 _NODES_PER_BRACKET = 2
 
@@ -49,8 +58,10 @@ def parse(text: str, limits: Limits) -> tree.Query:
     """The tree of a query; :class:`ADQLFault` when it is not ADQL, :class:`LimitFault` beyond the limits."""
     _check_text(text, limits)
     lexer, parser = _machines()
-    tokens = chain(lexer.tokens(text, limits), [token(END, "", len(text.rstrip()))])
+    tokens: Iterable[Token] = chain(lexer.tokens(text, limits), [token(END, "", len(text.rstrip()))])
     try:
+        if _MAY_DOUBLE(text):
+            tokens = _single_brackets(list(tokens))
         query: tree.Query = parser.parse(tokens)
     except BadCharacter as fault:
         raise bad_character(text, fault.at) from None
@@ -61,6 +72,29 @@ def parse(text: str, limits: Limits) -> tree.Query:
     if sum(capitals.count(mark) for mark in ("(", "-", "+", "NOT", "JOIN", "CASE")) > _SHALLOW:
         _check_depth(query, limits)
     return query
+
+
+def _single_brackets(tokens: Sequence[Token]) -> Iterator[Token]:
+    """The tokens with one pair of brackets where several stand round an operand of UNION and its like.
+
+    In ``((SELECT ..)) UNION ..`` only what follows the brackets tells that no value stands there: too late for LALR(1).
+    """
+    partner: dict[int, int] = {}
+    opened: list[int] = []
+    for i, one in enumerate(tokens):
+        if one.type == "LPAR":
+            opened.append(i)
+        elif one.type == "RPAR" and opened:
+            partner[opened.pop()] = i
+    dropped: set[int] = set()
+    for start, end in sorted(partner.items()):
+        before, behind = tokens[start - 1].type if start else "", tokens[end + 1].type
+        if before in _BEFORE_ARGUMENTS or not (before in _SET_WORDS or behind in _BEHIND_QUERIES):
+            continue
+        while partner.get(start + 1) == end - 1:
+            dropped |= {start, end}
+            start, end = start + 1, end - 1  # noqa: PLW2901 - inward
+    return (one for i, one in enumerate(tokens) if i not in dropped)
 
 
 def _check_depth(query: tree.Query, limits: Limits) -> None:

@@ -50,6 +50,9 @@ AliasFinder = Callable[[Name], Expression | None]
 #: PostgreSQL takes 1,664, and shapes bring their text along.
 MOST_COLUMNS = 1500
 
+#: More columns than this are not listed in a fault.
+_MOST_NAMED = 5
+
 _SIMPLE = re.compile(r"[a-z_][a-z0-9_]{0,49}")
 
 
@@ -176,8 +179,7 @@ class Resolver:
         scope = Scope(namespaces, parent)
         where = None
         if node.where is not None:
-            aliases = tuple(item.alias for item in node.items if isinstance(item, tree.Item) and item.alias is not None)
-            where = Binder(scope, self._inner_query, "WHERE", unusable=aliases).condition(node.where)
+            where = Binder(scope, self._inner_query, "WHERE", unusable=_aliases(node)).condition(node.where)
         items, nodes = self._items(node, scope)
         if node.distinct and not final:
             _check_distinct(items, nodes)
@@ -199,7 +201,7 @@ class Resolver:
         return plan, scope, find_alias
 
     def _items(self, node: tree.Select, scope: Scope) -> tuple[list[ItemPlan], list[tree.Item | tree.Star]]:
-        binder = Binder(scope, self._inner_query, "the select list", aggregates=True)
+        binder = Binder(scope, self._inner_query, "the select list", aggregates=True, unusable=_aliases(node))
         result_names, sql_names = Names(), Names(sql=True)
         items: list[ItemPlan] = []
         nodes: list[tree.Item | tree.Star] = []
@@ -268,6 +270,8 @@ class Resolver:
         written = ".".join(str(part) for part in parts)
         known = [table.qualified for table in self._catalogue.by_name.values()]
         hint = nearest(written, known) or nearest(parts[-1].text, [name.split(".")[-1] for name in known])
+        if not hint and "tap_schema.tables" in known:
+            hint = "; the table tap_schema.tables lists them"
         raise Problem(parts[0].at, f"there is no table {written}{hint}")
 
     def _join(self, node: tree.Join, parent: Link | None) -> tuple[SourcePlan, Namespace]:
@@ -346,6 +350,11 @@ def _expanded(
         yield column.name, column.name, column.value
 
 
+def _aliases(select: tree.Select) -> tuple[Name, ...]:
+    """The aliases that the select list gives."""
+    return tuple(item.alias for item in select.items if isinstance(item, tree.Item) and item.alias is not None)
+
+
 def _alias_finder(items: list[ItemPlan], nodes: list[tree.Item | tree.Star]) -> AliasFinder:
     """Finds what an alias of the select list stands for."""
     aliased = [
@@ -412,7 +421,12 @@ def _output_number(key: tree.SortKey, names: list[str], outputs: tuple[Output, .
         fitting = [i for i, text in enumerate(names, 1) if name.matches(text)]
         number = fitting[0] if len(fitting) == 1 else None
     if number is None:
-        raise Problem(key.at, "after UNION, EXCEPT, INTERSECT and brackets, ORDER BY takes names or numbers of columns")
+        known = ", ".join(dict.fromkeys(names[:_MOST_NAMED])) + (" ..." if len(names) > _MOST_NAMED else "")
+        raise Problem(
+            key.at,
+            "after UNION, EXCEPT, INTERSECT and brackets, ORDER BY takes numbers of columns or names that the first"
+            f" query gives: {known}",
+        )
     if outputs[number - 1].type not in PLAIN:
         raise Problem(key.at, f"values of type {outputs[number - 1].type} cannot be sorted")
     return number

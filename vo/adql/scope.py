@@ -269,8 +269,11 @@ def _only(found: list[Visible], name: Name) -> Expression:
     exact = [visible for visible in found if visible.name == name.text]
     if name.delimited and len(exact) == 1:
         return exact[0].value
-    candidates = ", ".join(_described(visible) for visible in found)
-    raise Problem(name.at, f"the column {name} is ambiguous: {candidates}; put a table's name or alias in front")
+    candidates = list(dict.fromkeys(_described(visible) for visible in found))
+    if len(candidates) == 1:
+        raise Problem(name.at, f"there are several columns {candidates[0]}; give them names of their own with AS")
+    listed = ", ".join(candidates)
+    raise Problem(name.at, f"the column {name} is ambiguous: {listed}; put a table's name or alias in front")
 
 
 def _described(visible: Visible) -> str:

@@ -19,7 +19,7 @@ class Name:
     delimited: bool = False
 
     def matches(self, stored: str) -> bool:
-        """Whether this is a way to write the name that is stored (ADQL 2.1, section 2.1.2)."""
+        """Whether this is a way to write the name that is stored (ADQL 2.1, section 2.1.7)."""
         return self.text == stored or (not self.delimited and self.text.lower() == stored.lower())
 
     def __str__(self) -> str:

@@ -184,7 +184,9 @@ class Values:
         return f"({self._query(node.query)})"
 
     def _truth(self, node: Truth) -> str:
-        return f"({self.value(node.condition)})::int"
+        condition = node.condition
+        text = self._sphere(condition) if isinstance(condition, Spherical) else self.value(condition)
+        return f"({text})::int"
 
     # Shapes
 

@@ -110,7 +110,7 @@ class Column:
 
 
 _VOTABLE: dict[Kind, tuple[str, str | None, str | None]] = {
-    # ADQL 2.1 section 3.3 ("type mapping") and DALI 1.1 section 3.3
+    # ADQL 2.1 section 3 and DALI 1.1 section 3.3
     Kind.BOOLEAN: ("boolean", None, None),
     Kind.SMALLINT: ("short", None, None),
     Kind.INTEGER: ("int", None, None),

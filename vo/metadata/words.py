@@ -1,4 +1,4 @@
-"""Words that ADQL keeps for itself, and how a name is written that is one of them (ADQL 2.1, section 2.1.2)."""
+"""Words that ADQL keeps for itself, and how a name is written that is one of them (ADQL 2.1, section 2.1.3 f.)."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""Functions that choose between values (ADQL 2.1, section 4.7)."""
+"""Functions that choose between values (ADQL 2.1, section 4.8)."""
 
 from __future__ import annotations
 
+from vo.adql.convert import convert
 from vo.adql.functions.function import Function, Group, Parameter, Result
 from vo.adql.geometry import BadArgument
 from vo.adql.kinds import PLAIN, Type, common_type
-from vo.adql.plan import Apply, Convert, Expression
+from vo.adql.plan import Apply, Expression
 
 
 def _coalesce(arguments: tuple[Expression, ...]) -> Expression:
@@ -15,7 +16,7 @@ def _coalesce(arguments: tuple[Expression, ...]) -> Expression:
         if common is None:
             raise BadArgument(f"COALESCE cannot mix {target} and {argument.type}", index)
         target = common
-    values = tuple(value if value.type is target else Convert(target, value) for value in arguments)
+    values = tuple(convert(value, target) for value in arguments)
     places = ", ".join(f"{{{i}}}" for i in range(len(values)))
     return Apply("COALESCE", target, f"coalesce({places})", values)
 

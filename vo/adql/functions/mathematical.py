@@ -1,4 +1,4 @@
-"""The mathematical and trigonometric functions of ADQL 2.1 (section 4.1)."""
+"""The mathematical and trigonometric functions of ADQL 2.1 (section 2.3)."""
 
 from __future__ import annotations
 

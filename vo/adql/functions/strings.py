@@ -1,4 +1,4 @@
-"""Functions of texts (ADQL 2.1, section 4.3)."""
+"""Functions of texts (ADQL 2.1, section 4.4)."""
 
 from __future__ import annotations
 
