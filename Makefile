@@ -4,7 +4,7 @@ PORT ?= 8080
 DATA ?= vo-data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format
+.PHONY: help demo test bench lint format
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -20,6 +20,10 @@ test: ## Install what is missing and run lint, type check and every test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q -rs $(ARGS)
+
+bench: ## Measure the translator and the plans on 500,000 exposures (ten minutes)
+	@sh .ci/prepare test
+	$(BIN)/pytest -q -s tests/bench --benchmark-enable --benchmark-columns=median,min,max $(ARGS)
 
 lint: ## Lint and type check only
 	@sh .ci/prepare test

@@ -160,6 +160,8 @@ def _make_table(connection: Connection[TupleRow], table: Table) -> None:
         _execute(connection, ddl.create_table(table))
     else:
         _add_columns(connection, table, stored)
+    for statement in ddl.keep_plain(table):
+        _execute(connection, statement)
     for index in table.indexes:
         _execute(connection, ddl.create_index(table, index))
     for statement in ddl.comments(table):
