@@ -24,8 +24,8 @@ def _coalesce(arguments: tuple[Expression, ...]) -> Expression:
 CONDITIONAL = (
     Function(
         "COALESCE",
-        (Parameter("value", PLAIN | {Type.POINT, Type.CIRCLE, Type.POLYGON, Type.MOC}, None, "VARCHAR"),),
-        Result.FIRST,
+        (Parameter("value", PLAIN | {Type.POINT, Type.CIRCLE, Type.POLYGON, Type.MOC}, None, "ANY TYPE"),),
+        Result.COMMON,
         description="The first of its arguments that is not null.",
         group=Group.CONDITIONAL,
         build=_coalesce,

@@ -35,6 +35,7 @@ class Result(Enum):
     """Results that depend on the arguments."""
 
     FIRST = "the type of the first argument"
+    COMMON = "the type that all arguments fit"
     WIDEST = "the wider type of two integers"
 
 
