@@ -168,6 +168,23 @@ def test_ranges(run, sky, limits):
         assert stars == set(np.nonzero(sphere.in_range(*limits, sky.points))[0].tolist())
 
 
+@pytest.mark.parametrize("orders", ["", " spoint3"])
+def test_ranges_by_an_index_on_points(run, sky, connection, orders):
+    rng = np.random.default_rng(12)
+    connection.execute(
+        f"CREATE INDEX place ON sky.stars USING gist (spoint(radians(ra), radians(dec)){orders})".encode()
+    )
+    connection.execute("SET enable_seqscan = off")
+    for _ in range(40):
+        lat_min, lat_max = np.sort(rng.uniform(-90, 90, 2)).round(3).tolist()
+        lon_min = round(float(rng.uniform(0, 360)), 3)
+        limits = (lon_min, lon_min + float(rng.choice([1, 10, 100, 200])), lat_min, lat_max)
+        stars = ids(run, f"SELECT id FROM sky.stars WHERE 1 = CONTAINS(POINT(ra, dec), vo_range{limits})")
+        assert stars == set(np.nonzero(sphere.in_range(*limits, sky.points))[0].tolist()), limits
+    connection.execute("RESET enable_seqscan")
+    connection.execute("DROP INDEX sky.place")
+
+
 def test_ranges_drawn_at_random(run, sky):
     rng = np.random.default_rng(11)
     for _ in range(25):

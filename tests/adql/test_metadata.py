@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import warnings
 from dataclasses import replace
@@ -311,6 +312,14 @@ def test_all_ucds_made_of_published_columns_are_legal(catalogue):
         ("CENTROID(ivo_geom_transform('ICRS', 'SUPER_GALACTIC', hull))", "pos;pos.supergalactic"),
         ("ivo_geom_transform('ICRS', 'FK4', place)", "pos"),
         ("ivo_geom_transform('GALACTIC', 'ICRS', place)", "pos.eq"),
+        ("ivo_geom_transform('GALACTIC', 'ICRS', POINT(1, 2))", "pos.eq"),
+        ("ivo_geom_transform('ICRS', 'GALACTIC', POINT(1, 2))", "pos;pos.galactic"),
+        ("COORD1(ivo_geom_transform('ICRS', 'GALACTIC', POINT(1, 2)))", "pos.galactic.lon"),
+        ("ivo_geom_transform('ICRS', 'GALACTIC', CIRCLE(1, 2, 3))", "pos.outline;pos.galactic"),
+        ("ivo_geom_transform('ICRS', 'ECLIPTIC', CIRCLE(ra, dec, 3))", "pos.outline;pos.ecliptic"),
+        ("ivo_geom_transform('ICRS', 'FK4', POLYGON(1, 2, 3, 4, 5, 0))", "pos"),
+        ("CENTROID(gavo_transform('ICRS', 'GALACTIC', BOX(1, 2, 3, 4)))", "pos;pos.galactic"),
+        ("COORD2(POINT('GALACTIC', 1, 2))", "pos.eq.dec"),
     ],
 )
 def test_ucds_of_expressions(expression, ucd):
@@ -515,8 +524,8 @@ def test_positions_of_other_frames_are_not_declared_as_icrs(server: Server):
     query = "SELECT TOP 1 {} AS x FROM ivoa.obscore"
     position = "POINT(s_ra, s_dec)"
     assert b'system="ICRS"' in server.query(query.format(position)).content
-    for frame in ("GALACTIC", "FK4", "ECLIPTIC"):
-        expression = f"ivo_geom_transform('ICRS', '{frame}', {position})"
+    for frame, shape in itertools.product(("GALACTIC", "FK4", "ECLIPTIC"), (position, "POINT(1, 2)")):
+        expression = f"ivo_geom_transform('ICRS', '{frame}', {shape})"
         content = server.query(query.format(expression)).content
         assert b"<COOSYS" not in content, frame
         assert b'xtype="point"' in content

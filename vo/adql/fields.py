@@ -20,12 +20,15 @@ from vo.adql.kinds import NUMBERS, Type, kind_of
 from vo.adql.plan import (
     Apply,
     Choice,
+    Circle,
     ColumnValue,
     Constant,
     Convert,
     Expression,
     Minus,
     Operators,
+    Point,
+    Polygon,
     QueryValue,
     Transformed,
 )
@@ -176,7 +179,15 @@ def _plain(type_: Type, *, unit: str | None = None, ucd: str | None = None) -> F
 
 
 def _transformed(shape: Transformed) -> Field:
-    return _plain(shape.type, ucd=ucds.of_shape(shape.target, is_point=shape.type is Type.POINT))
+    return _shape(shape, shape.target)
+
+
+def _written(shape: Point | Circle | Polygon) -> Field:
+    return _shape(shape, shape.frame)
+
+
+def _shape(shape: Expression, frame: str) -> Field:
+    return _plain(shape.type, ucd=ucds.of_shape(frame, is_point=shape.type is Type.POINT))
 
 
 def _as_type(known: Field, type_: Type) -> Field:
@@ -325,7 +336,7 @@ def _spectral(call: Apply) -> Field:
 
 
 def _coordinate(call: Apply) -> Field:
-    return _plain(call.type, unit="deg", ucd=ucds.of_coordinate(known_of(call.arguments[0]).ucd, int(call.name[-1])))
+    return _plain(call.type, unit="deg", ucd=ucds.of_coordinate(known_of(call.arguments[-1]).ucd, int(call.name[-1])))
 
 
 def _centroid(call: Apply) -> Field:
@@ -363,4 +374,7 @@ _KNOWN: dict[type, Callable[..., Field]] = {
     Choice: _chosen,
     Apply: _called,
     Transformed: _transformed,
+    Point: _written,
+    Circle: _written,
+    Polygon: _written,
 }

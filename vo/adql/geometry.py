@@ -11,6 +11,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from vo.adql import spherical
 from vo.adql.frames import FRAMES, Frame, find_frame, rotated, to_icrs
@@ -25,6 +26,7 @@ from vo.adql.plan import (
     Minus,
     Not,
     Operators,
+    Or,
     Point,
     Polygon,
     Range,
@@ -143,11 +145,12 @@ def transformed(shape: Expression, source: str, target: str) -> Expression:
     if source == target:
         return shape
     if isinstance(shape, Circle):
-        return Circle(transformed(shape.centre, source, target), shape.radius)
+        return Circle(transformed(shape.centre, source, target), shape.radius, target)
     if isinstance(shape, Polygon) and (places := _places(shape.vertices)) is not None:
-        return Polygon(tuple(_constant_point(rotated(position, source, target)) for position in places))
+        vertices = (_constant_point(rotated(position, source, target)) for position in places)
+        return Polygon(tuple(vertices), target)
     if isinstance(shape, Point) and (places := _places((shape,))) is not None:
-        return _constant_point(rotated(places[0], source, target))
+        return replace(_constant_point(rotated(places[0], source, target)), frame=target)
     return Transformed(shape, source, target)
 
 
@@ -286,7 +289,8 @@ def coordinate(which: int, position: Expression) -> Expression:
         return Apply(name, Type.DOUBLE, f"degrees({function}({{0}}))", (position,))
     places = _places((position,))
     if places is not None:
-        return Apply(name, Type.DOUBLE, "{0}", (double((places[0][0] % 360, places[0][1])[which - 1]),))
+        # the point stands behind the number for its frame
+        return Apply(name, Type.DOUBLE, "{0}", (double((places[0][0] % 360, places[0][1])[which - 1]), position))
     written = ("{0:lon} - 360 * floor({0:lon} / 360)", "{0:lat}")[which - 1]
     # pgSphere, which takes a latitude beyond a pole as going over it, also knows when one of the two is null
     known = "{0:lat} BETWEEN -90 AND 90 AND {0:lon} IS NOT NULL"
@@ -316,6 +320,10 @@ def contains(arguments: Arguments) -> Expression:
     if is_wide(outer):
         return Truth(Not(Spherical("&&", inner, _complement(outer))))
     return Truth(Spherical("<@", inner, outer))
+    if isinstance(outer, Range) and outer.lat_min < 0 < outer.lat_max:
+        # pgSphere's indexes on points miss some that are in a box across the equator
+        halves = replace(outer, lat_max=0.0), replace(outer, lat_min=0.0)
+        return Truth(Or(tuple(Spherical("<@", inner, half) for half in halves)))
 
 
 def _is_measured(shape: Expression) -> bool:

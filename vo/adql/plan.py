@@ -207,7 +207,7 @@ class Truth(Part):
 
 @dataclass(frozen=True, slots=True)
 class Point(Part):
-    """A position, degrees ICRS."""
+    """A position in degrees. ``frame`` only tells what its numbers are: all else takes them for ICRS."""
 
     type: ClassVar[Type] = Type.POINT
     inner: ClassVar[tuple[str, ...]] = (
@@ -217,6 +217,7 @@ class Point(Part):
 
     lon: Expression
     lat: Expression
+    frame: str = "ICRS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +232,7 @@ class Circle(Part):
 
     centre: Expression
     radius: Expression
+    frame: str = "ICRS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +243,7 @@ class Polygon(Part):
     inner: ClassVar[tuple[str, ...]] = ("vertices",)
 
     vertices: tuple[Expression, ...]
+    frame: str = "ICRS"
 
 
 @dataclass(frozen=True, slots=True)
