@@ -173,6 +173,7 @@ SELECT t_min + (1 + 1), COUNT(*) FROM sky.plates GROUP BY t_min + (1 + 1) HAVING
 SELECT id FROM sky.stars s WHERE EXISTS (SELECT 1 FROM sky.plates p WHERE s.epoch BETWEEN p.t_min AND p.t_max)
 SELECT TOP 7 id, DISTANCE(ra, dec, 3, 4) AS d FROM sky.plates ORDER BY d, id
 SELECT TOP 7 id FROM sky.plates WHERE ra > 10 ORDER BY DISTANCE(POINT(3, 4), POINT(ra, dec)), id OFFSET 3
+SELECT id FROM sky.plates ORDER BY DISTANCE(POINT(3, 4), POINT(ra, dec)), id OFFSET 3
 SELECT TOP 199 id FROM sky.plates ORDER BY DISTANCE(POINT(183, -4), POINT(ra, dec)), id
 SELECT TOP 400 id FROM sky.plates ORDER BY DISTANCE(POINT(3, 4), POINT(ra, dec)), id
 SELECT TOP 5 id FROM sky.plates WHERE ra > 1000 ORDER BY DISTANCE(POINT(3, 4), POINT(ra, dec)), id

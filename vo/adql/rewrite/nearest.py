@@ -50,10 +50,11 @@ _MARGIN = 1e-6
 def ask_nearest(select: SelectPlan) -> SelectPlan:
     """Add the cone that holds the first rows of a SELECT sorted by distance from a constant position."""
     found = _distance(select)
-    if found is None or not _is_plain(select):
+    # without TOP all rows are wanted but the first
+    if found is None or select.top is None or not _is_plain(select):
         return select
     place, centre = found
-    count = (select.top or 0) + (select.offset or 0)
+    count = select.top + (select.offset or 0)
     if not 0 < count <= _MOST:
         return select
     radius = _radius(select, place, centre, count)
