@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from vo.adql import spherical
 from vo.adql.frames import FRAMES, Frame, find_frame, rotated, to_icrs
-from vo.adql.kinds import Type
+from vo.adql.kinds import INTEGERS, Type
 from vo.adql.plan import (
     Apply,
     Circle,
@@ -42,6 +42,8 @@ WIDEST_CIRCLE = 90.0
 
 SOUTH, NORTH = -90.0, 90.0
 HALF_TURN = 180.0
+
+_LARGEST_INTEGER = 2**31 - 1
 
 #: Points this near, in degrees, are the same: what rounding makes of one position that is written in two ways.
 SAME_PLACE = 1e-10
@@ -77,11 +79,14 @@ def number(expression: Expression) -> float | None:
 
 
 def _arithmetic(first: Expression, rest: tuple[tuple[str, Expression], ...]) -> float | None:
+    """What the database would compute from left to right, None where it would refuse."""
     total = number(first)
+    whole = first.type in INTEGERS
     for operator, operand in rest:
         value = number(operand)
         if total is None or value is None or (operator == "/" and value == 0):
             return None
+        whole = whole and operand.type in INTEGERS
         match operator:
             case "+":
                 total += value
@@ -90,7 +95,9 @@ def _arithmetic(first: Expression, rest: tuple[tuple[str, Expression], ...]) -> 
             case "*":
                 total *= value
             case _:
-                total /= value
+                total = math.trunc(total / value) if whole else total / value
+        if not math.isfinite(total) or (whole and abs(total) > _LARGEST_INTEGER):
+            return None
     return total
 
 
@@ -313,6 +320,10 @@ def contains(arguments: Arguments) -> Expression:
         )
     if Type.RANGE in (inner.type, outer.type) and inner.type is not Type.POINT:
         raise BadArgument("CONTAINS and vo_range work with a POINT: CONTAINS(POINT(..), vo_range(..))")
+    if isinstance(outer, Range) and outer.lat_min < 0 < outer.lat_max:
+        # pgSphere's indexes on points miss some that are in a box across the equator
+        halves = replace(outer, lat_max=0.0), replace(outer, lat_min=0.0)
+        return Truth(Or(tuple(Spherical("<@", inner, half) for half in halves)))
     if _is_measured(outer) and (inner.type is Type.POINT or _is_measured(inner)):
         return Truth(_in_circle(inner, outer))
     if is_wide(inner):
@@ -320,10 +331,6 @@ def contains(arguments: Arguments) -> Expression:
     if is_wide(outer):
         return Truth(Not(Spherical("&&", inner, _complement(outer))))
     return Truth(Spherical("<@", inner, outer))
-    if isinstance(outer, Range) and outer.lat_min < 0 < outer.lat_max:
-        # pgSphere's indexes on points miss some that are in a box across the equator
-        halves = replace(outer, lat_max=0.0), replace(outer, lat_min=0.0)
-        return Truth(Or(tuple(Spherical("<@", inner, half) for half in halves)))
 
 
 def _is_measured(shape: Expression) -> bool:

@@ -26,7 +26,7 @@ from vo.adql.functions.function import (
 from vo.adql.functions.spectral import SPECTRAL
 from vo.adql.geometry import BadArgument
 from vo.adql.kinds import Type
-from vo.adql.plan import And, Apply, ColumnValue, Compare, Constant, Convert, Expression, Truth
+from vo.adql.plan import And, Apply, ColumnValue, Compare, Constant, Convert, Expression, QueryValue, Truth
 
 #: The finest order of HEALPix that fits a BIGINT (MOC 2.0, section 4.1).
 _FINEST = 29
@@ -36,14 +36,23 @@ _MOST_BINS = 10_000
 def _overlap(arguments: tuple[Expression, ...]) -> Expression:
     """Conditions on the bounds, so that indexes on them can be used; an interval turned round overlaps nothing."""
     a1, b1, a2, b2 = arguments
+    for index, argument in enumerate(arguments):
+        if _is_volatile(argument):
+            raise BadArgument("a random bound would be drawn more than once; draw it in a sub-query", index // 2 * 2)
+    if any(map(_may_nest, arguments)):
+        # as nodes of their own, tests within tests would multiply at each step
+        test = "{0:p} <= {3:p} AND {1:p} >= {2:p} AND {0:p} <= {1:p} AND {2:p} <= {3:p}"
+        return Truth(Apply("IVO_INTERVAL_OVERLAPS", Type.CONDITION, test, arguments))
     terms = [Compare("<=", a1, b2), Compare(">=", b1, a2)]
-    for index, (low, high) in enumerate(((a1, b1), (a2, b2))):
-        if _is_volatile(low) or _is_volatile(high):
-            raise BadArgument("a random bound would be drawn more than once; draw it in a sub-query", 2 * index)
+    for low, high in ((a1, b1), (a2, b2)):
         values = geometry.number(low), geometry.number(high)
         if values[0] is None or values[1] is None or values[0] > values[1]:
             terms.append(Compare("<=", low, high))
     return Truth(And(tuple(terms)))
+
+
+def _may_nest(expression: Expression) -> bool:
+    return isinstance(expression, Truth | QueryValue) or any(map(_may_nest, expression.parts))
 
 
 def _is_volatile(expression: Expression) -> bool:
