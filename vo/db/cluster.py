@@ -45,6 +45,10 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _LOG_BYTES = 10_000_000
 
+#: Memory of its own that each process of the server may have: texts that a query puts together could need all there is,
+#: and when the kernel ends one process, PostgreSQL ends all of them.
+PROCESS_KILOBYTES = 2 * 1024**2
+
 _CONFIGURATION = {
     "listen_addresses": "",
     "port": "5432",
@@ -265,12 +269,14 @@ class Cluster:
         log = self._log()
         if log.exists() and log.stat().st_size > _LOG_BYTES:
             log.rename(log.with_suffix(".log.old"))
-        command = [binaries.program("postgres"), "-D", str(self.folder / "data")]
+        # the shell sets the limit and becomes the server, whose processes inherit it
+        command = ["/bin/sh", "-c", f'ulimit -d {PROCESS_KILOBYTES}; exec "$@"', "sh"]
+        command += [binaries.program("postgres"), "-D", str(self.folder / "data")]
         for name, value in {**self._configuration, "unix_socket_directories": str(self.socket_dir)}.items():
             command += ["-c", f"{name}={value}"]
         with log.open("ab") as stream:
             # A session of its own: Ctrl-C in a terminal is for us, and we stop the server in order.
-            return subprocess.Popen(  # noqa: S603 - our own arguments, no shell
+            return subprocess.Popen(  # noqa: S603 - our own arguments
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,

@@ -20,6 +20,9 @@ _SHAPE = (
 #: pgSphere's own checks have no code of their own: words of polygons, of circles, and of shapes made from NaN.
 _PGSPHERE = ("spher", "radius must be", "parsing: syntax error")
 
+#: What PostgreSQL says, without a code, when two texts together have more than a gigabyte.
+_TOO_LARGE = "invalid memory alloc request size"
+
 #: By SQLSTATE: what a query's data or size did wrong, and what to do.
 _USAGE = {
     "22012": "a division by zero: leave out rows whose divisor is zero by a condition in WHERE",
@@ -45,6 +48,7 @@ _USAGE = {
     "42883": "a function or operator does not take values of these types",
     "42804": "values of different types stand where one type is needed",
     "42P18": "the type of a value cannot be told: cast it",
+    "53200": "it needs more memory than a query may have: make or collect fewer or shorter texts and other values",
     "53400": "it needs more room on disk than a query may have: leave fewer rows to join and sort",
     "54000": "a text or other value grows beyond what the database can hold: make it of fewer or shorter values",
     "54001": "the query is nested too deep: write it flatter",
@@ -89,6 +93,8 @@ def translate(sqlstate: str | None, raw: str, *, seconds: float | None = None, c
         words = next((better for said, better in _DOMAINS if said in raw), words)
     if state == _INTERNAL and any(words in raw for words in _PGSPHERE):
         words = _SHAPE
+    if state == _INTERNAL and _TOO_LARGE in raw:
+        words = _USAGE["54000"]
     if words is None and state.startswith("22"):
         words = "a value does not fit the function or type it is used with"
     if words is not None:

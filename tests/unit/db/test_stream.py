@@ -52,6 +52,7 @@ def test_a_long_result_comes_in_batches(database):
         ("SELECT scircle(spoint(0, 0), 'Infinity')", "radius of a circle"),
         ("SELECT ('{(0,0),(1,0),(' || 'NaN'::float8 || ',1)}')::spoly", "NaN"),
         ("SELECT repeat('x', 2000000000)", "fewer or shorter values"),
+        ("SELECT a || a FROM (SELECT repeat('x', 600000000) AS a OFFSET 0) t", "fewer or shorter values"),
         ("SELECT n::text LIKE 'a' ESCAPE 'xy' FROM generate_series(1, 3) n", "ESCAPE"),
     ],
 )
@@ -180,6 +181,19 @@ def test_a_query_that_fills_the_disk_is_ended(database):
     fault = translate("53400", "temporary file size exceeds temp_file_limit")
     assert isinstance(fault, UsageFault)
     assert "fewer rows" in fault.text
+
+
+def test_a_query_that_takes_all_memory_is_ended_alone(database):
+    """A limit of each process: without it the kernel ends one, and PostgreSQL all others with it."""
+    with psycopg.connect(database.admin_dsn) as admin:
+        if not database.is_private:
+            pytest.skip("the limit is that of a private cluster")
+        (before,) = admin.execute("SELECT pg_postmaster_start_time()").fetchone() or (None,)
+        text = "rpad(n::text, 100000000)"
+        sql = f"SELECT {' || '.join([text] * 8)} AS a FROM generate_series(1, 2) n"  # 36 parts of 100 MB
+        with pytest.raises(UsageFault, match="more memory"):
+            database.stream(sql, 30)
+        assert admin.execute("SELECT pg_postmaster_start_time()").fetchone() == (before,)
 
 
 def test_the_server_away_is_transient(tmp_path):
