@@ -129,10 +129,12 @@ class Binder:
         try:
             return self.scope.column(node.parts)
         except Problem:
-            if len(node.parts) == 1 and any(node.parts[0].matches(alias.text) for alias in self.unusable):
+            (name, *further) = node.parts
+            is_alias = not further and any(name.matches(alias.text) for alias in self.unusable)
+            if is_alias and not self.scope.has(name):
                 raise Problem(
                     node.at,
-                    f"{node.parts[0]} is an alias of the select list, which {self.clause} cannot use;"
+                    f"{name} is an alias of the select list, which {self.clause} cannot use;"
                     " repeat its expression, or select from a sub-query",
                 ) from None
             raise

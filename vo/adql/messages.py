@@ -160,6 +160,8 @@ def bad_token(text: str, found: Token, accepted: set[str], is_function: Callable
     sign = sign_at(text, at)
     if sign is not None:
         return _fault(text, sign[0], f"{sign[1]!r} cannot stand here; {sign[2]}")
+    if found.type == END and "_WITH" in accepted and "(" not in text:
+        return _fault(text, at, "there is no query; one begins with SELECT or WITH")
     problem = "the query ends too early" if found.type == END else f"{str(found)!r} cannot stand here"
     hint = _slip(found, text[start:at], accepted)
     if accepted == _ALIAS and text[:at].rstrip().endswith(")"):

@@ -272,8 +272,9 @@ def _only(found: list[Visible], name: Name) -> Expression:
     candidates = list(dict.fromkeys(_described(visible) for visible in found))
     if len(candidates) == 1:
         raise Problem(name.at, f"there are several columns {candidates[0]}; give them names of their own with AS")
-    listed = ", ".join(candidates)
-    raise Problem(name.at, f"the column {name} is ambiguous: {listed}; put a table's name or alias in front")
+    by_case = len({text.lower() for text in candidates}) == 1
+    instead = "write the one you mean in double quotes" if by_case else "put a table's name or alias in front"
+    raise Problem(name.at, f"the column {name} is ambiguous: {', '.join(candidates)}; {instead}")
 
 
 def _described(visible: Visible) -> str:
