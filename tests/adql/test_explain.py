@@ -127,10 +127,20 @@ def test_a_negation_leaves_the_index_of_the_footprint(observations, published, c
     assert is_read_whole(observations, published, where(condition), **without(push_negations))
 
 
-def test_a_condition_on_groups_takes_an_index(observations, published):
-    """PostgreSQL moves what HAVING says of grouped columns to WHERE, if it knows the operator."""
-    query = "SELECT plate_id, COUNT(*) FROM ivoa.obscore GROUP BY plate_id HAVING NOT plate_id <> 'mc000077'"
-    assert indexes(observations, published, query) == {"obscore_plate_id"}
+@pytest.mark.parametrize(
+    ("condition", "index", "needed"),
+    [
+        ("1 = CONTAINS(POINT(s_ra, s_dec), POLYGON(0, 0, 1, 0, 1, 1))", POSITION, unwrap_truths),
+        ("1 = CONTAINS(POINT(s_ra, s_dec), CIRCLE(10, 20, 0.5)) AND COUNT(*) > 1", POSITION, use_cones),
+        ("target_name ILIKE 'sa 77%'", TARGET, compare_lower_case),
+    ],
+)
+def test_a_condition_on_groups_takes_an_index(observations, published, condition, index, needed):
+    """PostgreSQL moves what HAVING says of grouped columns to WHERE."""
+    keys = "s_ra, s_dec, target_name"
+    query = f"SELECT {keys}, COUNT(*) FROM ivoa.obscore GROUP BY {keys} HAVING {condition}"
+    assert indexes(observations, published, query) == {index}
+    assert is_read_whole(observations, published, query, **without(needed))
 
 
 # Cones
@@ -405,6 +415,20 @@ def test_the_nearest_take_the_index_that_orders(observations, published, query, 
     assert any(node.get("Index Name") == f"{name}_nearest" and "Order By" in node for node in nodes), nodes
     assert not is_read_whole(observations, published, written)
     assert is_read_whole(observations, published, written, **without(ask_nearest)) or "series" in query
+
+
+@pytest.mark.parametrize("place", ["10, 20", "0, 0", "359.9, -89.5", "123, 90", "180, 45.3"])
+def test_the_nearest_are_the_nearest(observations, published, place):
+    query = (
+        f"SELECT TOP 100 obs_publisher_did, DISTANCE(s_ra, s_dec, {place}) AS d FROM ivoa.obscore ORDER BY d,"
+        " obs_publisher_did OFFSET 7"
+    )
+    found, sorted_ = (
+        observations.execute(compile_query(query, published, **options).sql.encode()).fetchall()
+        for options in ({}, without(ask_nearest))
+    )
+    assert len(found) == 100
+    assert found == sorted_
 
 
 # What is selected

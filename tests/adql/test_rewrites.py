@@ -170,6 +170,10 @@ SELECT id FROM sky.plates FULL JOIN (SELECT id, t_min, t_max FROM sky.plates WHE
 SELECT s.id FROM sky.plates p JOIN sky.stars s ON p.t_min < s.epoch WHERE p.t_max > s.epoch
 SELECT n, COUNT(*) FROM sky.plates GROUP BY n, CONTAINS(POINT(3, 4), shape) HAVING CONTAINS(POINT(3, 4), shape) = 1
 SELECT t_min + (1 + 1), COUNT(*) FROM sky.plates GROUP BY t_min + (1 + 1) HAVING t_min + (1 + 1) < 50
+SELECT ra, dec, name, COUNT(*) FROM sky.plates GROUP BY ra, dec, name
+    HAVING DISTANCE(ra, dec, 3, 4) < 9 AND UPPER(name) = 'AB'
+SELECT DISTANCE(ra, dec, 3, 4) AS d, COUNT(*) FROM sky.plates GROUP BY d HAVING d < 9
+SELECT UPPER(name) AS u, MAX(ra) FROM sky.plates GROUP BY u HAVING u = 'AB' AND MAX(ra) > 3
 SELECT id FROM sky.stars s WHERE EXISTS (SELECT 1 FROM sky.plates p WHERE s.epoch BETWEEN p.t_min AND p.t_max)
 SELECT TOP 7 id, DISTANCE(ra, dec, 3, 4) AS d FROM sky.plates ORDER BY d, id
 SELECT TOP 7 id FROM sky.plates WHERE ra > 10 ORDER BY DISTANCE(POINT(3, 4), POINT(ra, dec)), id OFFSET 3

@@ -25,6 +25,7 @@ from vo.adql.plan import (
     Within,
     map_conditions,
 )
+from vo.adql.rewrite.groups import asks_keys_alone
 from vo.adql.rewrite.linear import Sum, as_sum, bound, is_harmless
 
 _INDEXED = 2
@@ -32,7 +33,7 @@ _INDEXED = 2
 
 def use_cones(select: SelectPlan) -> SelectPlan:
     """Add the cone that a distance condition implies."""
-    return map_conditions(select, _with_cones, in_having=False)
+    return map_conditions(select, _with_cones, in_having=asks_keys_alone(select))
 
 
 def _with_cones(condition: Expression) -> Expression:

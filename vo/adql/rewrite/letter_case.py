@@ -22,13 +22,14 @@ from vo.adql.plan import (
     SelectPlan,
     map_conditions,
 )
+from vo.adql.rewrite.groups import asks_keys_alone
 
 _WILD = ("%", "_")
 
 
 def compare_lower_case(select: SelectPlan) -> SelectPlan:
     """Add the comparison in lower case that UPPER, ILIKE and ivo_nocasematch imply."""
-    return map_conditions(select, _with_lower, in_having=False)
+    return map_conditions(select, _with_lower, in_having=asks_keys_alone(select))
 
 
 def _with_lower(condition: Expression) -> Expression:

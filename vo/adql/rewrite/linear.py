@@ -176,15 +176,17 @@ def bound(total: Sum, *, upper: bool) -> Expression:
     if not total.terms:
         margin = _ROUNDING * (abs(total.constant) + total.size)
         return double(total.constant + sign * margin)
-    places = [
-        (factor, f"CASE WHEN abs({{{i}}}) < {_LARGEST} THEN {{{i}}} ELSE {math.copysign(_NONE, sign * factor)!r}::float8 END")
-        for i, (factor, _) in enumerate(total.terms)
-    ]
+    places = [(factor, _place(i, math.copysign(_NONE, sign * factor))) for i, (factor, _) in enumerate(total.terms)]
     value = " + ".join(_scaled(factor, place) for factor, place in places)
     magnitude = " + ".join(_scaled(abs(factor), f"abs({place})") for factor, place in places)
     fixed = total.constant + sign * _ROUNDING * (abs(total.constant) + total.size)
     template = f"({value} + {fixed!r}::float8 + {sign * _ROUNDING!r}::float8 * ({magnitude}))"
     return Apply("bound", Type.DOUBLE, template, tuple(convert(term, Type.DOUBLE) for _, term in total.terms))
+
+
+def _place(index: int, otherwise: float) -> str:
+    """Where a template has a value, or another number in place of one that says nothing."""
+    return f"CASE WHEN abs({{{index}}}) < {_LARGEST} THEN {{{index}}} ELSE {otherwise!r}::float8 END"
 
 
 def _scaled(factor: float, place: str) -> str:
