@@ -49,7 +49,7 @@ _LARGEST_INTEGER = 2**31 - 1
 SAME_PLACE = 1e-10
 
 #: pgSphere 1.2 compares every edge with every other and cannot be interrupted meanwhile: 0.2 s at 300, 2 s at 1,000.
-MOST_VERTICES = 1000
+MOST_VERTICES = 300
 
 #: Polygons with more vertices than this are checked by the database alone.
 _CHECKED_VERTICES = 100
