@@ -74,6 +74,10 @@ class FatalFault(Fault):
     status = 500
 
 
+#: A fault that repeats what was written repeats no more than this of it, in characters.
+_LONGEST_TEXT = 1000
+
+
 class ADQLFault(UsageFault):
     """A query that is not ADQL or does not fit the tables.
 
@@ -81,6 +85,9 @@ class ADQLFault(UsageFault):
     """
 
     def __init__(self, text: str, *, line: int = 0, column: int = 0) -> None:
+        if len(text) > _LONGEST_TEXT:
+            half = _LONGEST_TEXT // 2
+            text = f"{text[:half]} ... {text[-half:]}"
         super().__init__(text if line == 0 else f"line {line}, column {column}: {text}")
         self.line = line
         self.column = column

@@ -133,7 +133,8 @@ def _check_number(at: int, value: float, target: Type) -> None:
     if target in INTEGERS:
         limit = _RANGES[target]
         if not math.isfinite(value) or not -limit <= round(value) < limit:
-            raise Problem(at, f"{value} does not fit {target}, which runs from {-limit} to {limit - 1}")
+            written = value if math.isfinite(value) else "this number"
+            raise Problem(at, f"{written} does not fit {target}, which runs from {-limit} to {limit - 1}")
     elif target is Type.REAL and (abs(value) >= _LARGEST_REAL or 0 < abs(value) <= _SMALLEST_REAL):
         raise Problem(at, f"{value} does not fit REAL; use DOUBLE PRECISION")
     elif target is Type.DOUBLE and math.isinf(value):

@@ -191,7 +191,8 @@ def _expected(accepted: set[str]) -> str:
         return "a whole number"
     words = sorted({_called(terminal, accepted) for terminal in accepted - {"RESERVED"}})
     if len(words) > _LONG_LIST:
-        words = [word for word in words if word[0] != "'" and word not in ("NULL", "EXISTS", "CAST", "CASE")]
+        telling = [word for word in words if word[0] != "'" and word not in ("NULL", "EXISTS", "CAST", "CASE")]
+        words = telling or words
     return ", ".join(words[:-1]) + " or " + words[-1] if len(words) > 1 else "".join(words)
 
 

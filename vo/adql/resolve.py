@@ -56,6 +56,10 @@ _MOST_NAMED = 5
 _SIMPLE = re.compile(r"[a-z_][a-z0-9_]{0,49}")
 
 
+#: In percent; PostgreSQL reads the number as a REAL.
+_SMALLEST_SAMPLE = 1e-6
+
+
 class Resolver:
     """Resolves one query against a catalogue; ``rewrite`` gets each SELECT as soon as it is complete."""
 
@@ -312,8 +316,8 @@ def _sample(node: tree.TableName, table: Table) -> float | None:
     """The percentage of TABLESAMPLE."""
     if node.sample is None:
         return None
-    if not 0 < node.sample.value <= 100:  # noqa: PLR2004 - all of it
-        raise Problem(node.sample.at, "TABLESAMPLE takes a percentage above 0 and up to 100")
+    if not _SMALLEST_SAMPLE <= node.sample.value <= 100:  # noqa: PLR2004 - all of it
+        raise Problem(node.sample.at, f"TABLESAMPLE takes a percentage from {_SMALLEST_SAMPLE} to 100")
     if table.is_view and table.view_of is None:
         raise Problem(node.at, f"{table.qualified} is a view of which no sample can be taken; sample a table")
     return float(node.sample.value)

@@ -186,6 +186,9 @@ def _suggestion(text: str) -> str:
     if wanted is None:
         near = difflib.get_close_matches(text.strip().lower(), _KNOWN, n=1)
         wanted = _KNOWN[near[0]] if near else None
+    if wanted == text.strip():
+        # a unit of the standard that no table here uses and no library converts
+        return ", or none that values can be converted to"
     return f"; did you mean {wanted}?" if wanted is not None else ", such as deg, arcsec, d, s, km/s"
 
 
