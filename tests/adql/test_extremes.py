@@ -76,3 +76,21 @@ def test_intervals_of_intervals_end_soon():
     nested = "ivo_interval_overlaps((SELECT " * 24 + "ra" + " FROM sky.stars), dec, 2, 3)" * 24
     with pytest.raises(LimitFault, match="IVO_INTERVAL_OVERLAPS becomes more than"):
         compile_query(f"SELECT {nested} FROM sky.stars", CATALOGUE)
+
+
+def test_ranges_that_nest_end_soon():
+    """A range across the equator names its point twice, one beside a polygon names it many times."""
+    for shape in ("POINT({}, 1), vo_range(1, 2, -3, 4)", "POINT({}, 1), vo_range(1, 2, 3, 4)"):
+        nested = "dec"
+        for _ in range(6):
+            nested = f"CONTAINS({shape.format(nested)})"
+        assert len(compile_query(f"SELECT id FROM sky.stars WHERE {nested} = 1", CATALOGUE).sql) < 100_000
+    for call in (
+        "CONTAINS(POINT({}, 1), vo_range(1, 2, -3, 4))",
+        "INTERSECTS(vo_range(1, 2, -3, 4), POLYGON({}, 1, 2, 3, 4, 5))",
+    ):
+        nested = "dec"
+        for _ in range(20):
+            nested = call.format(nested)
+        with pytest.raises(LimitFault, match=f"{call[:8]}.* becomes more than"):
+            compile_query(f"SELECT id FROM sky.stars WHERE {nested} = 1", CATALOGUE)

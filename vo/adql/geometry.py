@@ -26,7 +26,6 @@ from vo.adql.plan import (
     Minus,
     Not,
     Operators,
-    Or,
     Point,
     Polygon,
     Range,
@@ -320,10 +319,6 @@ def contains(arguments: Arguments) -> Expression:
         )
     if Type.RANGE in (inner.type, outer.type) and inner.type is not Type.POINT:
         raise BadArgument("CONTAINS and vo_range work with a POINT: CONTAINS(POINT(..), vo_range(..))")
-    if isinstance(outer, Range) and outer.lat_min < 0 < outer.lat_max:
-        # pgSphere's indexes on points miss some that are in a box across the equator
-        halves = replace(outer, lat_max=0.0), replace(outer, lat_min=0.0)
-        return Truth(Or(tuple(Spherical("<@", inner, half) for half in halves)))
     if _is_measured(outer) and (inner.type is Type.POINT or _is_measured(inner)):
         return Truth(_in_circle(inner, outer))
     if is_wide(inner):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar
 
 from vo.adql import spherical
@@ -52,6 +53,15 @@ LONGEST_CALL = 1_000_000
 
 #: What stands anywhere without brackets.
 _ATOMS = (Constant, ColumnValue, Apply, Choice, Convert, QueryValue, Point, Circle, Polygon, Range, Truth, Transformed)
+
+
+def _limited(name: str, text: str) -> str:
+    if len(text) > LONGEST_CALL:
+        raise LimitFault(
+            f"{name} becomes more than {LONGEST_CALL} characters of SQL, the limit;"
+            " functions that nest so deeply are better taken apart: name the inner ones in a sub-query"
+        )
+    return text
 
 
 class _Argument:
@@ -144,12 +154,7 @@ class Values:
 
     def _apply(self, node: Apply) -> str:
         text = node.template.format(*(_Argument(self, argument) for argument in node.arguments))
-        if len(text) > LONGEST_CALL:
-            raise LimitFault(
-                f"{node.name} becomes more than {LONGEST_CALL} characters of SQL, the limit;"
-                " functions that nest so deeply are better taken apart: name the inner ones in a sub-query"
-            )
-        return text
+        return _limited(node.name, text)
 
     def _convert(self, node: Convert) -> str:
         operand = node.operand
@@ -296,10 +301,18 @@ class Values:
         return f"({self._sphere(node)})::int = 1"
 
     def _sphere(self, node: Spherical) -> str:
+        return _limited("INTERSECTS" if node.operator == "&&" else "CONTAINS", self._sphere_of(node))
+
+    def _sphere_of(self, node: Spherical) -> str:
         if isinstance(node.right, Range) and node.operator == "&&":
             area = node.right
             shape = self.operand(node.left)
             return spherical.range_overlaps(shape, area.lon_min, area.lon_max, area.lat_min, area.lat_max)
+        if isinstance(node.right, Range) and node.right.lat_min < 0 < node.right.lat_max:
+            # pgSphere's indexes on points miss some that are in a box across the equator
+            point = self.operand(node.left)
+            halves = replace(node.right, lat_max=0.0), replace(node.right, lat_min=0.0)
+            return f"({' OR '.join(f'{point} <@ {self._range(half)}' for half in halves)})"
         text = f"{self.operand(node.left)} {node.operator} {self.operand(node.right)}"
         if node.operator == "<@" and isinstance(node.right, ColumnValue) and may_be_empty(node.left):
             # pgSphere's index finds no column that contains an empty MOC
