@@ -2,9 +2,10 @@
 BIN := .venv/bin
 PORT ?= 8080
 DATA ?= vo-data
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format
+.PHONY: help demo test bench fuzz lint format
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -24,6 +25,11 @@ test: ## Install what is missing and run lint, type check and every test
 bench: ## Measure the translator and the plans on 500,000 exposures (ten minutes)
 	@sh .ci/prepare test
 	$(BIN)/pytest -q -s tests/bench --benchmark-enable --benchmark-columns=median,min,max $(ARGS)
+
+fuzz: ## Search for queries that ADQL does not bear, in two processes (MINUTES=10); what they find is kept in tests/adql/found
+	@sh .ci/prepare test
+	@search() { FUZZ_MINUTES=$(MINUTES) $(BIN)/pytest -q -s tests/adql/test_search.py::test_search; }; \
+		search & other=$$!; search; found=$$?; wait $$other && exit $$found
 
 lint: ## Lint and type check only
 	@sh .ci/prepare test

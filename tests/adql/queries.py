@@ -154,9 +154,9 @@ class Writer:
 
     def value(self, sort: str, scope: Scope, depth: int) -> str:
         """A value of this sort, with at most ``depth`` calls in calls."""
-        if depth <= 0 or self.chance(35):
+        if depth <= 0 or self.chance(30):
             return self._leaf(sort, scope)
-        ways = [self._call, self._call, self._case, self._bracket]
+        ways = [self._call, self._call, self._call, self._case, self._bracket]
         if sort in _CASTS:
             ways.append(self._cast)
         if sort in ("integer", "number"):
@@ -184,9 +184,10 @@ class Writer:
         functions = [f for f in _FUNCTIONS[sort] if scope.aggregates or not f.aggregate]
         if self.repeatable:
             functions = [f for f in functions if not f.volatile]
-        if not functions:
-            return self._leaf(sort, scope)
-        function = self.pick(functions)
+        return self.call(self.pick(functions), sort, scope, depth) if functions else self._leaf(sort, scope)
+
+    def call(self, function: Function, sort: str, scope: Scope, depth: int) -> str:
+        """A call of this function, whose result is to be of this sort."""
         inner = Scope(scope.relations) if function.aggregate else scope
         times = function.repeats + self.pick([0, 1]) if function.repeats else 1
         arguments = []
@@ -334,6 +335,8 @@ class Writer:
         return f"{self.value(sort, scope, depth)} {self.pick(['', 'NOT '])}IN ({query})"
 
     def _exists(self, scope: Scope, depth: int) -> str:
+        if self.chance(10):
+            return f"EXISTS ({self._join(depth)[0]})"
         source, relations = self._source(depth)
         around = () if scope.aggregates else scope.relations
         return f"EXISTS (SELECT 1 FROM {source}{self._where(Scope((*relations, *around)), depth)})"
@@ -347,30 +350,46 @@ class Writer:
         if depth > 0 and self.chance(30):
             return self._join(depth - 1)
         text, relation = self._relation(depth)
+        if depth > 0 and self.chance(10):
+            other, second = self._relation(depth - 1)
+            return f"{text}, {other}", (relation, second)
         return text, (relation,)
 
     def _relation(self, depth: int) -> tuple[str, Relation]:
         alias = self._alias()
         word = self.pick(["", "AS "])
+        if depth > 0 and self.chance(10):
+            text, relations = self._join(depth - 1)
+            # under one name, columns that both sides have are ambiguous
+            names = [name for relation in relations for name in relation.columns]
+            single = {n: s for relation in relations for n, s in relation.columns.items() if names.count(n) == 1}
+            return f"({text}) {word}{alias}", Relation(alias, single)
         if depth > 0 and self.chance(25):
             sorts = [self.pick(SORTS) for _ in range(self.pick([1, 2, 3]))]
             query, columns = self.query(depth - 1, sorts)
-            return f"({query}) {word}{alias}", Relation(alias, columns)
+            return f"{self.pick(['({})', '(({}))']).format(query)} {word}{alias}", Relation(alias, columns)
         if self._with and self.chance(40):
             name = self.pick(sorted(self._with))
             return f"{name} {word}{alias}", Relation(alias, self._with[name])
         table = self.pick(["sky.plates", *_TABLES])
         sample = f" TABLESAMPLE({self.pick(['50', '99.5', '100'])})" if not self.repeatable and self.chance(10) else ""
-        return f"{table} {word}{alias}{sample}", Relation(alias, _TABLES[table])
+        named = f"{sample} {word}{alias}" if self.chance(50) else f" {word}{alias}{sample}"
+        return f"{table}{named}", Relation(alias, _TABLES[table])
 
     def _join(self, depth: int) -> tuple[str, tuple[Relation, ...]]:
-        left, left_relations = self._source(depth)
+        text, relations = self._bare_join(depth)
+        return (f"({text})", relations) if self.chance(15) else (text, relations)
+
+    def _bare_join(self, depth: int) -> tuple[str, tuple[Relation, ...]]:
+        if self.chance(25) and depth > 0:
+            left, left_relations = self._join(depth - 1)
+        else:
+            left, first = self._relation(depth)
+            left_relations = (first,)
         right, relation = self._relation(depth)
         relations = (*left_relations, relation)
-        way = self.pick(["ON", "ON", "USING", "NATURAL", "CROSS", ",", "FULL"])
+        way = self.pick(["ON", "ON", "USING", "NATURAL", "CROSS", "FULL"])
         kind = self.pick(["", "INNER ", "LEFT ", "LEFT OUTER ", "RIGHT "])
-        if way == ",":
-            return f"{left}, {right}", relations
         if way == "CROSS":
             return f"{left} CROSS JOIN {right}", relations
         if way == "NATURAL":
@@ -423,8 +442,13 @@ class Writer:
 
     def _select(self, depth: int, sorts: Sequence[str]) -> str:
         keys = [f"c{i}" for i, sort in enumerate(sorts, 1) if sort in PLAIN]
-        order = f" ORDER BY {self.pick(keys)}{self.pick(['', ' DESC', ' ASC'])}" if keys and self.chance(40) else ""
-        return self._bare_select(depth, sorts) + order + self._offset()
+        text = self._bare_select(depth, sorts)
+        if self.chance(10):
+            text = f"({text})"
+        if keys and self.chance(40):
+            keys = [f"{self.pick(keys)}{self.pick(['', ' DESC', ' ASC'])}" for _ in range(self.pick([1, 2]))]
+            text += f" ORDER BY {', '.join(keys)}"
+        return text + self._offset()
 
     def _grouped(self, depth: int, sorts: Sequence[str]) -> str:
         source, relations = self._source(depth)
@@ -456,8 +480,13 @@ class Writer:
                 self._with[name] = columns
             start = f"WITH {', '.join(items)} "
         if self.chance(10):
-            text, _ = self._relation(depth)
-            return f"{start}SELECT * FROM {text}"
+            text, relation = self._relation(depth)
+            return f"{start}SELECT {self.pick(['*', f'{relation.alias}.*', f'*, {relation.alias}.*'])} FROM {text}"
+        if self.chance(30):
+            function = self.pick(ALL_FUNCTIONS)
+            text, relation = self._relation(0)
+            call = self.call(function, (_results(function) or ["number"])[0], Scope((relation,)), depth - 1)
+            return f"{start}SELECT {call} AS c1 FROM {text}"
         sorts = [self.pick(SORTS) for _ in range(self.pick([1, 2, 3]))]
         return start + self.query(depth, sorts)[0]
 
@@ -472,3 +501,13 @@ def queries(draw, depth: int = 3) -> str:
 def conditions(draw, depth: int = 3) -> str:
     """Conditions on sky.plates as p, the same at each evaluation."""
     return Writer(draw, repeatable=True).condition(Scope((Relation("p", _TABLES["sky.plates"]),)), depth)
+
+
+@st.composite
+def calls(draw, depth: int = 1) -> str:
+    """Calls of one function, with simple arguments."""
+    function = draw(st.sampled_from(ALL_FUNCTIONS))
+    scope = Scope((Relation("p", _TABLES["sky.plates"]), Relation("m", _TABLES["rr.moc"])))
+    call = Writer(draw).call(function, (_results(function) or ["number"])[0], scope, depth)
+    where = draw(st.sampled_from(["", f" WHERE {call} IS NOT NULL"]))
+    return f"SELECT {call} AS c1 FROM sky.plates AS p, rr.moc AS m{where}"

@@ -1,8 +1,7 @@
-"""Whatever text comes: a fault of ours or SQL that PostgreSQL accepts; nothing else."""
+"""Whatever text comes: a fault of ours or SQL that PostgreSQL accepts. Random queries are in test_search.py."""
 
 from __future__ import annotations
 
-import psycopg
 import pytest
 from adql.tables import CATALOGUE
 from hypothesis import HealthCheck, given, settings
@@ -13,134 +12,6 @@ from vo.adql.parse import parse
 from vo.errors import ADQLFault, LimitFault, UsageFault
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-
-NUMBERS = st.sampled_from(
-    ["1", "0", "2.5", "1e3", "n", "id", "ra", "dec", "mag", "size_kb", "t_min", "t_max", "NULL", '"size"', "0x1F", "-3"]
-)
-TEXTS = st.sampled_from(["name", "'a'", "'it''s'", "link", r"'\'", "NULL", "'2000-01-01'", "UPPER(name)"])
-TIMES = st.sampled_from(["taken", "'1999-12-31T23:59:59'", "CAST(name AS TIMESTAMP)", "NULL"])
-FLAGS = st.sampled_from(["scanned", "1", "'true'"])
-
-
-def call(name: str, *arguments: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    return st.tuples(*arguments).map(lambda parts: f"{name}({', '.join(parts)})")
-
-
-def numbers(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    return st.one_of(
-        st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda p: f"{p[0]} {p[1]} {p[2]}"),
-        inner.map(lambda x: f"({x})"),
-        inner.map(lambda x: f"- {x}"),
-        *(call(name, inner) for name in ("ABS", "SQRT", "ROUND", "TRUNCATE", "FLOOR", "SIN", "LOG")),
-        call("MOD", inner, inner),
-        call("COALESCE", inner, inner),
-        call("CONTAINS", POINTS, AREAS),
-        call("INTERSECTS", SHAPES, SHAPES),
-        call("DISTANCE", POINTS, POINTS),
-        call("COORD1", POINTS),
-        call("AREA", AREAS),
-        call("ivo_interval_overlaps", inner, inner, inner, inner),
-        call("ivo_hasword", TEXTS, TEXTS),
-        call("ivo_to_mjd", TIMES),
-        inner.map(lambda x: f"CAST({x} AS BIGINT)"),
-        st.tuples(inner, inner, inner).map(lambda p: f"CASE WHEN {p[0]} > 1 THEN {p[1]} ELSE {p[2]} END"),
-        st.tuples(inner, inner, inner).map(lambda p: f"CASE {p[0]} WHEN {p[1]} THEN {p[2]} WHEN NULL THEN 1 END"),
-        inner.map(lambda x: f"(SELECT MAX({x}) FROM sky.plates AS deeper)"),
-    )
-
-
-POINTS = st.sampled_from(
-    [
-        "place", "POINT(ra, dec)", "POINT('ICRS', 10, -20)", "CENTROID(hull)", "POINT(mag, n)",
-        "CAST('1 -2.5' AS POINT)", "CASE WHEN n = 1 THEN place WHEN n = 2 THEN POINT(ra, dec) END",
-    ]
-)  # fmt: skip
-AREAS = st.sampled_from(
-    [
-        "shape", "hull", "spot", "CIRCLE(ra, dec, 1)", "CIRCLE('', 10, 20, 0.5)", "POLYGON(0, 0, 10, 0, 10, 10)",
-        "BOX(10, 20, 3, 4)", "BOX(ra, dec, 1, 1)", "REGION('CIRCLE ICRS 1 2 3')", "CIRCLE(place, mag)",
-        "POLYGON(place, POINT(1, 2), POINT(ra, 3))", "CIRCLE(1, 2, 120)", "vo_range(350, 10, -5, 5)",
-        "vo_range(0, 360, 60, 90)", "CAST('1 2 3' AS CIRCLE)", "CAST('0 0 10 0 10 10' AS POLYGON)",
-        "CASE WHEN n = 1 THEN shape ELSE hull END", "CASE n WHEN 1 THEN shape END", "CASE n WHEN 1 THEN spot END",
-    ]
-)  # fmt: skip
-SHAPES = st.one_of(POINTS, AREAS)
-VALUES = st.recursive(NUMBERS, numbers, max_leaves=6)
-OPERATORS = st.sampled_from(["=", "<>", "!=", "<", ">", "<=", ">="])
-
-PREDICATES = st.one_of(
-    st.tuples(VALUES, OPERATORS, VALUES).map(" ".join),
-    st.tuples(TEXTS, OPERATORS, TEXTS).map(" ".join),
-    st.tuples(TIMES, OPERATORS, TIMES).map(" ".join),
-    st.tuples(FLAGS, OPERATORS, FLAGS).map(" ".join),
-    st.tuples(VALUES, st.sampled_from(["BETWEEN", "NOT BETWEEN"]), VALUES, st.just("AND"), VALUES).map(" ".join),
-    st.tuples(TEXTS, st.sampled_from(["LIKE", "NOT LIKE", "ILIKE"]), TEXTS).map(" ".join),
-    st.tuples(st.one_of(VALUES, TEXTS, SHAPES), st.sampled_from(["IS NULL", "IS NOT NULL"])).map(" ".join),
-    st.tuples(VALUES, VALUES, VALUES).map(lambda p: f"{p[0]} IN ({p[1]}, {p[2]})"),
-    VALUES.map(lambda x: f"{x} NOT IN (SELECT {x} FROM sky.plates AS other)"),
-    VALUES.map(lambda x: f"EXISTS (SELECT 1 FROM sky.stars AS s WHERE s.plate_id = {x})"),
-    st.sampled_from(["CONTAINS(place, shape) = 1", "0 = INTERSECTS(shape, hull)", "5 BETWEEN t_min AND t_max"]),
-)
-CONDITIONS = st.recursive(
-    PREDICATES,
-    lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from(["AND", "OR"]), inner).map(" ".join),
-        inner.map(lambda x: f"({x})"),
-        inner.map(lambda x: f"NOT {x}"),
-        inner.map(lambda x: f"NOT ({x})"),
-    ),
-    max_leaves=5,
-)
-SOURCES = st.sampled_from(
-    [
-        "sky.plates", "plates AS p", "(SELECT * FROM sky.plates) AS q", "sky.plates NATURAL JOIN lab.series",
-        "sky.plates LEFT JOIN lab.series AS l USING (name)",
-        "(SELECT DISTINCT id AS k FROM sky.stars) AS s, sky.plates",
-        "(SELECT TOP 5 * FROM sky.plates ORDER BY id) AS q", "sky.plates p JOIN lab.stars l ON p.id = l.id AND p.n > 1",
-        "(SELECT * FROM sky.plates UNION ALL SELECT * FROM sky.plates) AS u", "sky.plates TABLESAMPLE(10)",
-        "((SELECT * FROM sky.plates) ORDER BY 1 OFFSET 1) AS q", "(sky.plates NATURAL JOIN lab.series) AS j",
-    ]
-)  # fmt: skip
-NAMED = VALUES.map(lambda x: f"{x} AS v")
-ITEMS = st.lists(st.one_of(VALUES, TEXTS, TIMES, SHAPES, st.just("*"), NAMED), min_size=1, max_size=3)
-TAILS = st.sampled_from(["", " ORDER BY 1", " ORDER BY id DESC, name", " ORDER BY ra + dec", " ORDER BY 1 OFFSET 2"])
-PLAIN = st.tuples(st.sampled_from(["", "TOP 3 ", "DISTINCT ", "ALL TOP 0 "]), ITEMS, SOURCES, CONDITIONS, TAILS).map(
-    lambda p: f"SELECT {p[0]}{', '.join(p[1])} FROM {p[2]} WHERE {p[3]}{p[4]}"
-)
-GROUPED = st.tuples(VALUES, st.sampled_from(["COUNT", "SUM", "AVG", "MIN", "MAX"]), VALUES, SOURCES, PREDICATES).map(
-    lambda p: (
-        f"SELECT {p[0]} AS k, {p[1]}({p[2]}), COUNT(*) AS c FROM {p[3]} WHERE {p[4]} GROUP BY k HAVING c > 1 ORDER BY 2"
-    )
-)
-SETS = st.tuples(VALUES, st.sampled_from(["UNION", "EXCEPT ALL", "INTERSECT"]), VALUES).map(
-    lambda p: f"SELECT {p[0]} FROM sky.plates {p[1]} SELECT {p[2]} FROM sky.plates ORDER BY 1"
-)
-QUERIES = st.one_of(PLAIN, PLAIN, GROUPED, SETS)
-
-
-def test_what_is_accepted_can_be_planned(connection: psycopg.Connection):
-    """Every translated query passes PostgreSQL's parser and planner (constant folding may meet data errors)."""
-    outcomes = {"accepted": 0, "refused": 0}
-
-    @QUICK
-    @given(QUERIES)
-    def check(query: str) -> None:
-        try:
-            compiled = compile_query(query, CATALOGUE, max_rows=10)
-        except ADQLFault:
-            outcomes["refused"] += 1
-            return
-        outcomes["accepted"] += 1
-        cursor = connection.cursor()
-        try:
-            cursor.execute(f"EXPLAIN {compiled.sql}".encode())
-        except psycopg.errors.DataError:
-            # found while constants were folded: division by zero, a number out of range, a radius below zero
-            return
-
-    check()
-    assert outcomes["accepted"] > 80, outcomes
-
 
 VOCABULARY = """
     SELECT FROM WHERE TOP 5 * , ( ) . id ra sky plates "a" 'x' 1 2.5 = < AND OR NOT IN BETWEEN LIKE IS NULL JOIN ON

@@ -5,62 +5,77 @@ What a search finds is kept in ``found/`` and tried again by every run.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import psycopg
 import pytest
 from adql import fuzzing
-from adql.queries import conditions, queries
+from adql.plain_queries import plain_queries
+from adql.queries import calls, conditions, queries
 from hypothesis import HealthCheck, given, settings
 
 from vo.adql import Compiled
 
 BASES = fuzzing.accepted()
 
-#: What is searched: random examples, and what they are judged by.
+#: What is searched: random examples of each kind.
 KINDS = {
-    "queries": (queries(), fuzzing.judge),
-    "mutations": (fuzzing.mutations(BASES), fuzzing.judge),
-    "conditions": (conditions(), fuzzing.judge_passes),
+    "queries": queries(),
+    "calls": calls(),
+    "mutations": fuzzing.mutations(BASES),
+    "conditions": conditions(),
+    "plain": plain_queries(),
 }
-#: Examples of each in the test suite.
-FEW = {"queries": 250, "mutations": 300, "conditions": 100}
+#: Examples of each in the test suite, and how many of them are answered at least.
+FEW = {
+    "queries": (250, 80),
+    "calls": (300, 100),
+    "mutations": (300, 20),
+    "conditions": (100, 50),
+    "plain": (150, 80),
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def rows(connection: psycopg.Connection) -> None:
-    fuzzing.small_tables(connection)
+def judges(connection: psycopg.Connection) -> Iterator[dict[str, Callable[[str], str]]]:
+    """What the examples of each kind are judged by."""
+    with contextlib.closing(fuzzing.small_tables(connection)) as sqlite:
+        judge = partial(fuzzing.judge, connection)
+        yield dict.fromkeys(KINDS, judge) | {
+            "conditions": partial(fuzzing.judge_passes, connection),
+            "plain": partial(fuzzing.judge_plain, connection, sqlite),
+        }
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_random_examples(connection: psycopg.Connection, kind: str):
-    strategy, test = KINDS[kind]
+def test_random_examples(judges, kind: str):
     outcomes: Counter[str] = Counter()
+    examples, least = FEW[kind]
 
-    @settings(max_examples=FEW[kind], deadline=None, suppress_health_check=list(HealthCheck))
-    @given(strategy)
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(KINDS[kind])
     def check(text: str) -> None:
-        outcomes[test(connection, text)] += 1
+        outcomes[judges[kind](text)] += 1
 
     check()
-    assert outcomes["answered"] > (20 if kind == "mutations" else FEW[kind] / 3), outcomes
+    assert outcomes["answered"] >= least, outcomes
 
 
 @pytest.mark.parametrize("path", sorted(fuzzing.FOUND.glob("*.adql")), ids=lambda path: path.stem)
-def test_what_was_found_once(connection: psycopg.Connection, path):
-    kind = path.stem.partition("-")[0]
-    _, test = KINDS[kind]
-    test(connection, path.read_bytes().decode("utf-8", "surrogatepass"))
+def test_what_was_found_once(judges, path):
+    judges[path.stem.partition("-")[0]](path.read_bytes().decode("utf-8", "surrogatepass"))
 
 
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("kind", KINDS)
-def test_search(connection: psycopg.Connection, kind: str):
+def test_search(judges, kind: str):
     if not fuzzing.searching():
         pytest.skip("`make fuzz` searches")
-    strategy, test = KINDS[kind]
-    failures = fuzzing.search(kind, strategy, lambda text: test(connection, text), fuzzing.searching())
+    failures = fuzzing.search(kind, KINDS[kind], judges[kind], fuzzing.searching() / len(KINDS))
     assert not failures, "\n".join(failures)
 
 

@@ -13,7 +13,8 @@ from vo.errors import LimitFault
 class Limits:
     """What a query may ask of the translator; the numbers come from :mod:`vo.settings`.
 
-    ``length`` in characters; ``terms`` counts names, words and literals; ``depth`` counts brackets in brackets.
+    ``length`` in characters; ``terms`` counts names, words and literals; ``depth`` counts brackets and
+    CASEs in one another.
     """
 
     length: int = 200_000
@@ -39,6 +40,9 @@ class BadCharacter(Exception):
 
 
 _PUNCTUATION = frozenset({"LPAR", "RPAR", "COMMA", "DOT", "SEMICOLON"})
+#: A CASE holds what stands before its END as brackets do.
+_OPENING = frozenset({"LPAR", "CASE"})
+_CLOSING = frozenset({"RPAR", "_END"})
 
 #: What may stand many times in front of a value without a bracket.
 _PREFIXES = frozenset({"NOT", "PLUS", "MINUS"})
@@ -82,10 +86,9 @@ class Lexer:
             written = match.group()
             if kind == "NAME":
                 kind = words.get(written.upper(), kind)
-            if kind in _PUNCTUATION:
-                depth += (kind == "LPAR") - (kind == "RPAR")
-            else:
+            if kind not in _PUNCTUATION:
                 terms += 1
+            depth += (kind in _OPENING) - (kind in _CLOSING)
             prefixes = prefixes + 1 if kind in _PREFIXES else 0
             if depth + prefixes > limits.depth:
                 raise too_deep(limits)
@@ -102,6 +105,6 @@ class Lexer:
 def too_deep(limits: Limits) -> LimitFault:
     """The fault for a query beyond the limit of depth."""
     return LimitFault(
-        f"brackets, signs, joins or sub-queries are nested deeper than the limit query_depth of {limits.depth};"
+        f"brackets, signs, joins, CASEs or sub-queries are nested deeper than the limit query_depth of {limits.depth};"
         " simplify"
     )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from vo.adql import tree
 from vo.adql.calls import check_drawable
 from vo.adql.carried import carry_time_ranges, is_plain
-from vo.adql.convert import typed
+from vo.adql.convert import convert, typed
 from vo.adql.expressions import Binder, has_aggregate
 from vo.adql.fields import Side, Standing, field_of, merged, standing
 from vo.adql.grouping import check_grouped
@@ -501,10 +501,19 @@ def _merge(name: Name, node: tree.Join, left: Namespace, right: Namespace) -> tu
     if node.kind == "RIGHT":
         return Visible(one.name, other.value, other.output), condition
     if node.kind == "FULL":
-        values = (typed(one.value, common), typed(other.value, common))
-        value = Apply("COALESCE", common, "coalesce({0}, {1})", values)
+        value = _first_of(typed(one.value, common), typed(other.value, common), common)
         return Visible(one.name, value, one.output), condition
     return one, condition
+
+
+def _first_of(one: Expression, other: Expression, type_: Type) -> Expression:
+    """The first of two that is not null; a chain of FULL JOINs makes one wide call, not a deep one."""
+    values: tuple[Expression, ...] = (one,)
+    if isinstance(one, Apply) and one.name == "COALESCE" and one.type is type_:
+        values = one.arguments
+    values = tuple(convert(value, type_) for value in (*values, other))
+    places = ", ".join(f"{{{i}}}" for i in range(len(values)))
+    return Apply("COALESCE", type_, f"coalesce({places})", values)
 
 
 def _comparable(visible: Visible) -> Expression:
