@@ -240,7 +240,7 @@ def adql(
 
     Example: vo adql --no-run - < query.adql
     """
-    from vo.adql.draw import point_at
+    from vo.adql.syntax.draw import point_at
     from vo.errors import ADQLFault
 
     if not run and (explain or analyze):
@@ -298,8 +298,8 @@ def _show_query(
     from rich.table import Table
 
     from vo.adql import compile_query
-    from vo.adql.draw import break_sql, draw
-    from vo.adql.parse import parse
+    from vo.adql.syntax.draw import break_sql, draw
+    from vo.adql.syntax.parse import parse
     from vo.context import query_limits
 
     limits = query_limits(settings)

@@ -19,7 +19,8 @@ from astropy.coordinates import (
     UnitSphericalRepresentation,
 )
 
-from vo.adql import compile_query, frames
+from vo.adql import compile_query
+from vo.adql.sky import frames
 from vo.errors import UsageFault
 
 POINTS = 2000

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vo.adql import Limits, compile_query
-from vo.adql.parse import parse
+from vo.adql.syntax.parse import parse
 from vo.errors import ADQLFault, LimitFault, UsageFault
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

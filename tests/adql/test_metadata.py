@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from serving import Server
 
 from vo.adql import compile_query
-from vo.adql.wording import LONGEST
+from vo.adql.syntax.wording import LONGEST
 from vo.errors import ADQLFault, UsageFault
 from vo.metadata.fields import Catalogue, Column, Field, Kind, Schema, Table
 

@@ -19,9 +19,9 @@ from hypothesis import given
 from mocpy import MOC
 
 from vo.adql import compile_query
-from vo.adql.healpix import centre, reach
-from vo.adql.moc import normalised, surroundings
 from vo.adql.rewrite import PASSES, use_coverage_indexes
+from vo.adql.sky.healpix import centre, reach
+from vo.adql.sky.moc import normalised, surroundings
 from vo.db.faults import translate
 from vo.errors import FatalFault, UsageFault
 from vo.metadata.fields import Catalogue, Schema

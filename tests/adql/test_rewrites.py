@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from vo.adql import compile_query
 from vo.adql.kinds import Type
 from vo.adql.plan import Apply, Constant, Expression, Minus, Operators
+from vo.adql.render.values import Values
 from vo.adql.rewrite import PASSES, add_time_ranges, compare_lower_case, use_cones
 from vo.adql.rewrite.constants import folded
-from vo.adql.values import Values
 
 CHOICES = [PASSES, *((one,) for one in PASSES), *(tuple(p for p in PASSES if p is not one) for one in PASSES)]
 

@@ -12,7 +12,7 @@ from adql.tables import CATALOGUE
 from vo.adql import compile_query
 from vo.adql.functions import ALL_FUNCTIONS
 from vo.adql.kinds import Type
-from vo.adql.quoting import POSTGRES_WORDS
+from vo.adql.render.quoting import POSTGRES_WORDS
 from vo.adql.rewrite import PASSES
 
 SPANS = [(1, 10.0, 20.0), (2, 15.0, 15.5), (3, 20.0, 400.0), (4, 500.0, 501.0), (5, None, None), (6, 100.0, None)]

@@ -18,7 +18,8 @@ import pytest
 from adql import fixtures
 from adql.tables import CATALOGUE
 
-from vo.adql import Limits, compile_query, lalr
+from vo.adql import Limits, compile_query
+from vo.adql.syntax import lalr
 from vo.errors import UsageFault
 from vo.metadata.fields import Catalogue
 
@@ -77,7 +78,7 @@ import time
 begin = time.process_time()
 import vo.adql
 imported = time.process_time()
-from vo.adql.parse import parse
+from vo.adql.syntax.parse import parse
 parse("SELECT a FROM t WHERE b = 1", vo.adql.Limits())
 print((imported - begin) * 1000, (time.process_time() - imported) * 1000)
 """

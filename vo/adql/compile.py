@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vo.adql.lexer import Limits
-from vo.adql.messages import place
-from vo.adql.parse import parse
 from vo.adql.plan import SelectPlan
-from vo.adql.render import render
-from vo.adql.resolve import Resolver
+from vo.adql.render.queries import render
+from vo.adql.resolve.queries import Resolver
 from vo.adql.rewrite import PASSES, Pass, rewriter
-from vo.adql.tree import Problem
+from vo.adql.syntax.lexer import Limits
+from vo.adql.syntax.messages import place
+from vo.adql.syntax.parse import parse
+from vo.adql.syntax.tree import Problem
 from vo.errors import ADQLFault
 from vo.metadata.fields import Catalogue, Field
 

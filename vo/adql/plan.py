@@ -260,9 +260,9 @@ class Range(Part):
 
 @dataclass(frozen=True, slots=True)
 class Transformed(Part):
-    """A point, circle or polygon whose numbers, of one frame, are made those of another (names of ``vo.adql.frames``).
+    """A point, circle or polygon whose numbers, of one frame, are made those of another.
 
-    A rotation alone: the E-terms of FK4 are another function's business.
+    Both have names of ``vo.adql.sky.frames``. A rotation alone: the E-terms of FK4 are another function's business.
     """
 
     inner: ClassVar[tuple[str, ...]] = ("shape",)

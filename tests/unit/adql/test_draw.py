@@ -9,9 +9,10 @@ import pytest
 from adql.fixtures import files, read
 from adql.tables import CATALOGUE
 
-from vo.adql import Limits, compile_query, tree
-from vo.adql.draw import break_sql, draw, point_at
-from vo.adql.parse import parse
+from vo.adql import Limits, compile_query
+from vo.adql.syntax import tree
+from vo.adql.syntax.draw import break_sql, draw, point_at
+from vo.adql.syntax.parse import parse
 
 ACCEPTED = [case.query for path in files() for case in read(path) if not case.expected.startswith("!")]
 

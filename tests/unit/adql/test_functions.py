@@ -7,7 +7,7 @@ import re
 import pytest
 
 from vo.adql.functions import ALL_FUNCTIONS, FEATURES, FUNCTIONS, Group, Result
-from vo.adql.parse import AGGREGATES
+from vo.adql.syntax.parse import AGGREGATES
 
 BASE = """ABS CEILING DEGREES EXP FLOOR LOG LOG10 MOD PI POWER RADIANS RAND ROUND SQRT TRUNCATE
     ACOS ASIN ATAN ATAN2 COS COT SIN TAN"""

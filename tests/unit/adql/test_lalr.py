@@ -12,10 +12,11 @@ from adql import fixtures
 from lark import Lark, Transformer
 from lark.exceptions import UnexpectedToken
 
-from vo.adql import Limits, lalr
-from vo.adql.build import builder
-from vo.adql.lexer import Token, token
-from vo.adql.parse import parse
+from vo.adql import Limits
+from vo.adql.syntax import lalr
+from vo.adql.syntax.build import builder
+from vo.adql.syntax.lexer import Token, token
+from vo.adql.syntax.parse import parse
 from vo.errors import UsageFault
 
 GRAMMAR = lalr.GRAMMAR.read_text(encoding="utf-8")
@@ -38,7 +39,7 @@ def test_the_kept_tables_are_those_of_the_grammar(tables, update_golden):
 
 @pytest.mark.parametrize("seed", ["1", "2"])
 def test_the_same_grammar_gives_the_same_tables(tables, seed):
-    code = "import sys; from vo.adql import lalr; sys.stdout.write(lalr.compute(sys.stdin.read()).dump())"
+    code = "import sys; from vo.adql.syntax import lalr; sys.stdout.write(lalr.compute(sys.stdin.read()).dump())"
     done = subprocess.run(
         [sys.executable, "-c", code],
         input=GRAMMAR,
@@ -69,7 +70,7 @@ def _lark() -> Lark:
 
 
 def _word(word):
-    from vo.adql.parse import _TERMINALS
+    from vo.adql.syntax.parse import _TERMINALS
 
     word.type = _TERMINALS.get(word.upper(), word.type)
     return word
@@ -102,7 +103,7 @@ def test_trees_are_those_that_lark_makes():
     ],
 )
 def test_what_is_expected_is_what_lark_expects(text):
-    from vo.adql.parse import _machines
+    from vo.adql.syntax.parse import _machines
 
     with pytest.raises(UnexpectedToken) as lark:
         _lark().parse(text)

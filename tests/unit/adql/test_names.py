@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vo.adql import compile_query
-from vo.adql.quoting import identifier, literal
+from vo.adql.render.quoting import identifier, literal
 from vo.errors import ADQLFault
 from vo.metadata.fields import Catalogue, Column, Kind, Schema, Table
 

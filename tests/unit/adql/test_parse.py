@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from vo.adql import Limits, tree
-from vo.adql.messages import place
-from vo.adql.parse import parse
+from vo.adql import Limits
+from vo.adql.syntax import tree
+from vo.adql.syntax.messages import place
+from vo.adql.syntax.parse import parse
 from vo.errors import ADQLFault
 from vo.metadata.words import RESERVED_WORDS
 

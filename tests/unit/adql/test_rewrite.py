@@ -6,7 +6,6 @@ import pytest
 from adql.tables import CATALOGUE
 
 from vo.adql import compile_query
-from vo.adql.geometry import double
 from vo.adql.kinds import Type
 from vo.adql.plan import Operators
 from vo.adql.rewrite import (
@@ -20,6 +19,7 @@ from vo.adql.rewrite import (
     use_cones,
 )
 from vo.adql.rewrite.linear import as_sum, bound, is_harmless
+from vo.adql.sky.geometry import double
 
 
 def sql(query: str, *passes) -> str:

@@ -10,7 +10,7 @@ from astropy.coordinates import SkyCoord
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from vo.adql.spherical import arc, arcs_cross, box_corners, vector
+from vo.adql.sky.spherical import arc, arcs_cross, box_corners, vector
 
 LON = st.floats(0, 360)
 LAT = st.floats(-90, 90)

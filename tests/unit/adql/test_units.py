@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vo.adql import units
-from vo.adql.units import Scaling, UnitProblem, agree, power, product, scaling
+from vo.adql.resolve import units
+from vo.adql.resolve.units import Scaling, UnitProblem, agree, power, product, scaling
 
 COMMON = ("deg", "arcsec", "rad", "d", "s", "yr", "m", "km", "nm", "mag", "kbyte", "Hz", "Jy", "pixel", "count")
 
@@ -225,7 +225,7 @@ def test_deprecated_units_do_not_warn():
 def test_astropy_is_imported_for_products_of_units_only():
     code = """
 import sys
-from vo.adql.units import product, agree
+from vo.adql.resolve.units import product, agree
 assert product("deg", "*", None) == "deg" and product("deg", "/", "deg") is None and agree("d", "d")
 assert "astropy" not in sys.modules and "numpy" not in sys.modules
 assert product("km", "/", "s") == "km/s"

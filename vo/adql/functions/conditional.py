@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from vo.adql.convert import convert
 from vo.adql.functions.function import Function, Group, Parameter, Result
-from vo.adql.geometry import BadArgument
 from vo.adql.kinds import PLAIN, Type, common_type
 from vo.adql.plan import Apply, Expression
+from vo.adql.resolve.convert import convert
+from vo.adql.sky.geometry import BadArgument
 
 
 def _coalesce(arguments: tuple[Expression, ...]) -> Expression:

@@ -1,13 +1,13 @@
-"""The geometry functions of ADQL 2.1 (section 4.2); :mod:`vo.adql.geometry` makes shapes of them."""
+"""The geometry functions of ADQL 2.1 (section 4.2); :mod:`vo.adql.sky.geometry` makes shapes of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from vo.adql import geometry
 from vo.adql.functions.function import Function, Group, Parameter, number, point, shape, text
 from vo.adql.kinds import Type
 from vo.adql.plan import Expression
+from vo.adql.sky import geometry
 
 ANY_SHAPE = (Type.POLYGON, Type.CIRCLE, Type.POINT, Type.RANGE)
 

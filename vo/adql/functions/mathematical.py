@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from vo.adql.functions.function import Function, Parameter, Result, any_number, integer, number
-from vo.adql.geometry import number as constant
 from vo.adql.kinds import INTEGERS, Type
 from vo.adql.plan import Apply, ColumnValue, Expression
+from vo.adql.sky.geometry import number as constant
 
 #: Values times 10**digits that are below 10 to this power differ from what is written by less than half the margin.
 _FAST = {Type.DOUBLE: (9, "1e-6"), Type.REAL: (4, "2e-3")}

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from vo.adql import moc
 from vo.adql.functions.function import Function, Group, Parameter, integer, shape, text
 from vo.adql.functions.geometric import ANY_SHAPE
 from vo.adql.kinds import Type
-from vo.adql.spherical import SQUARE_DEGREES
+from vo.adql.sky import moc
+from vo.adql.sky.spherical import SQUARE_DEGREES
 
 
 def _coverage(name: str = "moc") -> Parameter:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 from vo.adql.functions.function import Function, Group, number, text
-from vo.adql.geometry import BadArgument
 from vo.adql.kinds import Type
 from vo.adql.plan import Apply, Constant, Expression
+from vo.adql.sky.geometry import BadArgument
 
 _C = Fraction(299792458)
 _H = Fraction("6.62607015e-34")
@@ -94,7 +94,7 @@ def _literal(unit: Expression, index: int) -> str:
 
 
 def _unit_of(value: Expression) -> str:
-    from vo.adql.fields import unit_of  # noqa: PLC0415  # late: it reads the table that holds this function
+    from vo.adql.resolve.fields import unit_of  # noqa: PLC0415  # late: it reads the table that holds this function
 
     unit = unit_of(value)
     if unit not in _UNITS:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from vo.adql.functions.function import Function, Group, number, text
-from vo.adql.geometry import BadArgument
 from vo.adql.kinds import Type
 from vo.adql.plan import Apply, Constant, Expression
-from vo.adql.units import UnitProblem, scaling
+from vo.adql.resolve.units import UnitProblem, scaling
+from vo.adql.sky.geometry import BadArgument
 
 
 def _in_unit(arguments: tuple[Expression, ...]) -> Expression:
     """``IN_UNIT(value, 'unit')``: the value times a constant, refused where no unit is known."""
-    from vo.adql.fields import is_literal, unit_of  # noqa: PLC0415  # late: it reads the table that holds this function
+    from vo.adql.resolve.fields import is_literal, unit_of  # noqa: PLC0415  # late: it reads the table that holds this function
 
     value, unit = arguments
     if not isinstance(unit, Constant) or not isinstance(unit.value, str):

@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from vo.adql import geometry
 from vo.adql.functions.function import (
     Function,
     Group,
@@ -24,9 +23,10 @@ from vo.adql.functions.function import (
     wide_integer,
 )
 from vo.adql.functions.spectral import SPECTRAL
-from vo.adql.geometry import BadArgument
 from vo.adql.kinds import Type
 from vo.adql.plan import And, Apply, ColumnValue, Compare, Constant, Convert, Expression, QueryValue, Truth
+from vo.adql.sky import geometry
+from vo.adql.sky.geometry import BadArgument
 
 #: The finest order of HEALPix that fits a BIGINT (MOC 2.0, section 4.1).
 _FINEST = 29

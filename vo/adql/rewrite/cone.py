@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vo.adql.geometry import WIDEST_CIRCLE, antipode, double, number, transformed
 from vo.adql.kinds import NUMBERS, Type
 from vo.adql.plan import (
     And,
@@ -27,6 +26,7 @@ from vo.adql.plan import (
 )
 from vo.adql.rewrite.groups import asks_keys_alone
 from vo.adql.rewrite.linear import Sum, as_sum, bound, is_harmless
+from vo.adql.sky.geometry import WIDEST_CIRCLE, antipode, double, number, transformed
 
 _INDEXED = 2
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vo.adql.geometry import double
 from vo.adql.kinds import Type
-from vo.adql.moc import surroundings
 from vo.adql.plan import (
     And,
     Apply,
@@ -25,6 +23,8 @@ from vo.adql.plan import (
     map_conditions,
 )
 from vo.adql.rewrite.cone import is_indexed
+from vo.adql.sky.geometry import double
+from vo.adql.sky.moc import surroundings
 
 #: The MOC that stands for a shape reaches no farther than two cells, and those are at most 1.8 degrees wide.
 _OVERREACH = 4.5

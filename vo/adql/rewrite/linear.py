@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vo.adql.convert import convert
-from vo.adql.geometry import double, number
 from vo.adql.kinds import FLOATS, INTEGERS, NUMBERS, Type
 from vo.adql.plan import Apply, ColumnValue, Constant, Convert, Expression, Minus, Operators
+from vo.adql.resolve.convert import convert
+from vo.adql.sky.geometry import double, number
 
 #: The part by which bounds are widened against rounding: some thousand units in the last place of what is added.
 _ROUNDING = 1e-12

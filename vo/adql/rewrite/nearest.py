@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vo.adql.expressions import has_aggregate
-from vo.adql.geometry import WIDEST_CIRCLE, antipode, number
 from vo.adql.kinds import Type
 from vo.adql.plan import (
     AmongValues,
@@ -37,7 +35,9 @@ from vo.adql.plan import (
     TableSource,
     Within,
 )
+from vo.adql.resolve.expressions import has_aggregate
 from vo.adql.rewrite.cone import is_indexed
+from vo.adql.sky.geometry import WIDEST_CIRCLE, antipode, number
 from vo.metadata.fields import Field
 
 #: For more rows than this the whole table may as well be sorted.

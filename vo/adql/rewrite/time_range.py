@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from vo.adql.expressions import has_aggregate
-from vo.adql.geometry import number
 from vo.adql.kinds import NUMBERS
 from vo.adql.plan import (
     And,
@@ -32,7 +30,9 @@ from vo.adql.plan import (
     Within,
     map_conditions,
 )
+from vo.adql.resolve.expressions import has_aggregate
 from vo.adql.rewrite.linear import Sum, as_sum, bound, is_harmless
+from vo.adql.sky.geometry import number
 
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 

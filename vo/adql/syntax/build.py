@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from vo.adql import tree
-from vo.adql.lexer import Token
+from vo.adql.syntax import tree
+from vo.adql.syntax.lexer import Token
 from vo.errors import LimitFault
 
 #: A number with more digits is beyond PostgreSQL's largest integer, and a DOUBLE.
@@ -283,5 +283,5 @@ class _Builder:
 
 
 def builder() -> object:
-    """What the parser calls; the first rule of the grammar gives a :class:`vo.adql.tree.Query`."""
+    """What the parser calls; the first rule of the grammar gives a :class:`vo.adql.syntax.tree.Query`."""
     return _Builder()

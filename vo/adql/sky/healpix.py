@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from vo.adql.spherical import LonLat
+from vo.adql.sky.spherical import LonLat
 
 HIGHEST_ORDER = 29
 BASE_CELLS = 12

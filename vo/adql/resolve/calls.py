@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vo.adql import tree
-from vo.adql.convert import convert, timestamp, typed
 from vo.adql.functions import Function, Parameter, Result
-from vo.adql.geometry import WIDEST_CIRCLE, BadArgument, is_wide
 from vo.adql.kinds import INTEGERS, NUMBERS, PLAIN, Type, described, numeric_result
 from vo.adql.plan import Apply, Constant, Expression, Truth
-from vo.adql.tree import Problem
+from vo.adql.resolve.convert import convert, timestamp, typed
+from vo.adql.sky.geometry import WIDEST_CIRCLE, BadArgument, is_wide
+from vo.adql.syntax import tree
+from vo.adql.syntax.tree import Problem
 
 
 def make_aggregate(node: tree.AggregateCall, argument: Expression) -> Expression:

@@ -7,13 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
-from vo.adql import spherical
-from vo.adql.convert import convert
-from vo.adql.expressions import has_aggregate
-from vo.adql.frames import rotation_sql
-from vo.adql.geometry import coordinate, number
 from vo.adql.kinds import INTEGERS, SHAPES, Type
-from vo.adql.moc import may_be_empty
 from vo.adql.plan import (
     AmongRows,
     AmongValues,
@@ -44,8 +38,14 @@ from vo.adql.plan import (
     Truth,
     Within,
 )
-from vo.adql.quoting import identifier, literal
-from vo.adql.spherical import VERTICES
+from vo.adql.render.quoting import identifier, literal
+from vo.adql.resolve.convert import convert
+from vo.adql.resolve.expressions import has_aggregate
+from vo.adql.sky import spherical
+from vo.adql.sky.frames import rotation_sql
+from vo.adql.sky.geometry import coordinate, number
+from vo.adql.sky.moc import may_be_empty
+from vo.adql.sky.spherical import VERTICES
 from vo.errors import LimitFault
 
 #: No call has longer SQL, in characters. Some templates write an argument many times, and calls nest.

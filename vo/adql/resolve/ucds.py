@@ -59,7 +59,7 @@ def _is_moment(ucd: str | None) -> bool:
 
 
 def of_shape(frame: str, *, is_point: bool) -> str:
-    """The UCD of a point or an outline in a frame of :mod:`vo.adql.frames`."""
+    """The UCD of a point or an outline in a frame of :mod:`vo.adql.sky.frames`."""
     if frame in ("ICRS", "FK5"):
         return "pos.eq" if is_point else "pos.outline"
     # FK4 is equatorial too, but nobody shall take its numbers for ICRS

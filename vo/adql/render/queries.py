@@ -27,9 +27,9 @@ from vo.adql.plan import (
     WithPlan,
     WithSource,
 )
-from vo.adql.quoting import identifier
-from vo.adql.regions import text_form
-from vo.adql.values import Values, iso_text
+from vo.adql.render.quoting import identifier
+from vo.adql.render.values import Values, iso_text
+from vo.adql.sky.regions import text_form
 
 
 def render(plan: QueryPlan, *, base_url: str = "", max_rows: int | None = None) -> str:

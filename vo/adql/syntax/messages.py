@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vo.adql.habits import ADVICE, TAKEN_FOR_ALIAS, sign_at
-from vo.adql.lalr import END
-from vo.adql.lexer import Token
+from vo.adql.syntax.habits import ADVICE, TAKEN_FOR_ALIAS, sign_at
+from vo.adql.syntax.lalr import END
+from vo.adql.syntax.lexer import Token
 from vo.errors import ADQLFault
 from vo.metadata.words import RESERVED_WORDS
 

@@ -7,7 +7,7 @@ import re
 
 from vo.adql.kinds import Type
 from vo.adql.plan import Constant, Convert, Expression, Minus
-from vo.adql.tree import Problem
+from vo.adql.syntax.tree import Problem
 
 
 def to_timestamp(value: str) -> str | None:

@@ -1,6 +1,6 @@
 """Queries as text for people: the tree as an indented drawing, SQL with a line for each clause, a fault's place.
 
-The drawing reads the fields of the dataclasses in :mod:`vo.adql.tree`, so a new construct needs nothing here.
+The drawing reads the fields of the dataclasses in :mod:`vo.adql.syntax.tree`, so a new construct needs nothing here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from vo.adql.tree import Name
+from vo.adql.syntax.tree import Name
 
 #: Of a longer list only so many members are drawn; the number of the others is said.
 _MOST_MEMBERS = 20
@@ -24,7 +24,7 @@ _JOINS = frozenset({"INNER", "LEFT", "RIGHT", "FULL", "CROSS"})
 
 
 def draw(node: Any) -> str:
-    """The tree below a node of :mod:`vo.adql.tree`, one line for each construct.
+    """The tree below a node of :mod:`vo.adql.syntax.tree`, one line for each construct.
 
     A construct is the name of its class and its own words; each part is indented below it, with the name of the field
     that holds it. What is absent (None, False, an empty tuple) is left out, and so are offsets.

@@ -10,7 +10,7 @@ import functools
 import math
 from dataclasses import dataclass
 
-from vo.adql.spherical import LonLat, Vector, place, vector
+from vo.adql.sky.spherical import LonLat, Vector, place, vector
 
 Matrix = tuple[Vector, Vector, Vector]
 

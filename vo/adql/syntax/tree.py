@@ -1,7 +1,7 @@
 """The query as it was written: one frozen dataclass for each construct of ADQL 2.1.
 
-``at`` is always the offset of the construct's first character in the text; :func:`vo.adql.messages.place` turns it into
-line and column. Chains (``a + b - c``, ``p AND q AND r``) are one node with many terms, so that a long query
+``at`` is always the offset of the construct's first character in the text; :func:`vo.adql.syntax.messages.place` turns
+it into line and column. Chains (``a + b - c``, ``p AND q AND r``) are one node with many terms, so that a long query
 is wide, never deep.
 """
 

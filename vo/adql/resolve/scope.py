@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from vo.adql.kinds import type_of
 from vo.adql.plan import ColumnValue, Expression, Output, Relation, TimeRange
-from vo.adql.tree import Name, Problem
+from vo.adql.syntax.tree import Name, Problem
 from vo.metadata.fields import Table
 from vo.metadata.words import as_typed
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 
-from vo.adql import geometry, tree
-from vo.adql.convert import timestamp
-from vo.adql.geometry import BadArgument
 from vo.adql.kinds import INTEGERS, NUMBERS, SHAPES, Type
 from vo.adql.plan import Constant, Convert, Expression, Minus
-from vo.adql.tree import Problem
+from vo.adql.resolve.convert import timestamp
+from vo.adql.sky import geometry
+from vo.adql.sky.geometry import BadArgument
+from vo.adql.syntax import tree
+from vo.adql.syntax.tree import Problem
 
 _TARGETS = {
     "SMALLINT": Type.SMALLINT,

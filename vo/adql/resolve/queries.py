@@ -7,15 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from vo.adql import tree
-from vo.adql.calls import check_drawable
-from vo.adql.carried import carry_time_ranges, is_plain
-from vo.adql.convert import convert, typed
-from vo.adql.expressions import Binder, has_aggregate
-from vo.adql.fields import Side, Standing, field_of, merged, standing
-from vo.adql.grouping import check_grouped
 from vo.adql.kinds import PLAIN, SHAPES, Type, common_type
-from vo.adql.naming import Names, proposed_name
 from vo.adql.plan import (
     And,
     Apply,
@@ -37,10 +29,18 @@ from vo.adql.plan import (
     WithPlan,
     WithSource,
 )
-from vo.adql.regions import text_form
-from vo.adql.scope import Leaf, Link, Namespace, Pair, Scope, Visible, nearest, query_relation, table_relation
-from vo.adql.spherical import OWN_ALIASES
-from vo.adql.tree import Name, Problem
+from vo.adql.resolve.calls import check_drawable
+from vo.adql.resolve.carried import carry_time_ranges, is_plain
+from vo.adql.resolve.convert import convert, typed
+from vo.adql.resolve.expressions import Binder, has_aggregate
+from vo.adql.resolve.fields import Side, Standing, field_of, merged, standing
+from vo.adql.resolve.grouping import check_grouped
+from vo.adql.resolve.naming import Names, proposed_name
+from vo.adql.resolve.scope import Leaf, Link, Namespace, Pair, Scope, Visible, nearest, query_relation, table_relation
+from vo.adql.sky.regions import text_form
+from vo.adql.sky.spherical import OWN_ALIASES
+from vo.adql.syntax import tree
+from vo.adql.syntax.tree import Name, Problem
 from vo.errors import LimitFault
 from vo.metadata.fields import Catalogue, Table
 

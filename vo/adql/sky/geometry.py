@@ -13,8 +13,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from vo.adql import spherical
-from vo.adql.frames import FRAMES, Frame, find_frame, rotated, to_icrs
 from vo.adql.kinds import INTEGERS, Type
 from vo.adql.plan import (
     Apply,
@@ -33,6 +31,8 @@ from vo.adql.plan import (
     Transformed,
     Truth,
 )
+from vo.adql.sky import spherical
+from vo.adql.sky.frames import FRAMES, Frame, find_frame, rotated, to_icrs
 
 Arguments = Sequence[Expression]
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from vo.adql import lalr, tree
-from vo.adql.build import builder
 from vo.adql.functions import FUNCTIONS
-from vo.adql.lalr import END, Parser, Unexpected
-from vo.adql.lexer import BadCharacter, Lexer, Limits, Token, token, too_deep
-from vo.adql.messages import bad_character, bad_token, place
+from vo.adql.syntax import lalr, tree
+from vo.adql.syntax.build import builder
+from vo.adql.syntax.lalr import END, Parser, Unexpected
+from vo.adql.syntax.lexer import BadCharacter, Lexer, Limits, Token, token, too_deep
+from vo.adql.syntax.messages import bad_character, bad_token, place
 from vo.errors import ADQLFault, LimitFault
 from vo.metadata.words import RESERVED_WORDS
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from vo.adql.lexer import Token
+from vo.adql.syntax.lexer import Token
 
 GRAMMAR = Path(__file__).with_name("grammar.lark")
 #: The tables as JSON.

@@ -12,10 +12,8 @@ from dataclasses import replace
 from enum import Enum
 from fractions import Fraction
 
-from vo.adql import tree, ucds, units
 from vo.adql.functions import FUNCTIONS
 from vo.adql.functions.spectral import spectral_ucd
-from vo.adql.geometry import number
 from vo.adql.kinds import NUMBERS, Type, kind_of
 from vo.adql.plan import (
     Apply,
@@ -32,8 +30,11 @@ from vo.adql.plan import (
     QueryValue,
     Transformed,
 )
-from vo.adql.regions import text_form
-from vo.adql.wording import worded
+from vo.adql.resolve import ucds, units
+from vo.adql.sky.geometry import number
+from vo.adql.sky.regions import text_form
+from vo.adql.syntax import tree
+from vo.adql.syntax.wording import worded
 from vo.metadata.fields import Field, votable_type
 
 #: The largest exponent, and the largest denominator of one, that a unit is raised to.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vo.adql.expressions import has_aggregate
 from vo.adql.kinds import Type
 from vo.adql.plan import (
     ColumnValue,
@@ -19,6 +18,7 @@ from vo.adql.plan import (
     TableSource,
     TimeRange,
 )
+from vo.adql.resolve.expressions import has_aggregate
 from vo.metadata.fields import Field
 
 

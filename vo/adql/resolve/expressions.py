@@ -7,15 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from vo.adql import tree
-from vo.adql.calls import apply, check_drawable, choose, make_aggregate
-from vo.adql.casting import cast
-from vo.adql.convert import convert, timestamp, to_timestamp, typed
-from vo.adql.frames import ICRS, Frame
 from vo.adql.functions import FUNCTIONS
 from vo.adql.functions.function import Group
-from vo.adql.geometry import BadArgument, in_icrs, read_frame
-from vo.adql.habits import advice
 from vo.adql.kinds import NUMBERS, PLAIN, Type, common_type, numeric_result
 from vo.adql.plan import (
     AmongRows,
@@ -39,8 +32,15 @@ from vo.adql.plan import (
     Truth,
     Within,
 )
-from vo.adql.scope import Link, Scope, nearest
-from vo.adql.tree import Problem
+from vo.adql.resolve.calls import apply, check_drawable, choose, make_aggregate
+from vo.adql.resolve.casting import cast
+from vo.adql.resolve.convert import convert, timestamp, to_timestamp, typed
+from vo.adql.resolve.scope import Link, Scope, nearest
+from vo.adql.sky.frames import ICRS, Frame
+from vo.adql.sky.geometry import BadArgument, in_icrs, read_frame
+from vo.adql.syntax import tree
+from vo.adql.syntax.habits import advice
+from vo.adql.syntax.tree import Problem
 
 #: Functions as they are written in faults.
 _KNOWN = (*(ways[0].name for ways in FUNCTIONS.values()), "AVG", "COUNT", "MAX", "MIN", "SUM")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vo.adql.plan import Apply, ColumnValue, Expression
-from vo.adql.scope import Scope
-from vo.adql.tree import Problem
+from vo.adql.resolve.scope import Scope
+from vo.adql.syntax.tree import Problem
 
 
 def check_grouped(expression: Expression, keys: frozenset[Expression], scope: Scope, at: int) -> None:

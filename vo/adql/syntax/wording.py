@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from vo.adql import tree
+from vo.adql.syntax import tree
 
 #: Longer texts end in dots.
 LONGEST = 120
 
 
 def worded(node: Any) -> str | None:
-    """A node of :mod:`vo.adql.tree` as ADQL of at most 120 characters; None for a construct that has no words here."""
+    """A node of :mod:`vo.adql.syntax.tree` as ADQL of at most 120 characters; None for what has no words here."""
     pieces: list[str] = []
     size = 0
     try:

@@ -11,11 +11,11 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
-from vo.adql.geometry import BadArgument, is_wide, number
-from vo.adql.healpix import BASE_CELLS, HIGHEST_ORDER, centre, reach
 from vo.adql.kinds import Type
 from vo.adql.plan import Apply, Circle, Compare, Constant, Expression, Point, Polygon, Spherical, Truth
-from vo.adql.spherical import LonLat, vector
+from vo.adql.sky.geometry import BadArgument, is_wide, number
+from vo.adql.sky.healpix import BASE_CELLS, HIGHEST_ORDER, centre, reach
+from vo.adql.sky.spherical import LonLat, vector
 
 #: The side of a cell of order 0, radians: the root of its area.
 _SIDE = math.sqrt(math.pi / 3)

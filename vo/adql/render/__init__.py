@@ -1,0 +1,1 @@
+"""From plan to SQL for PostgreSQL with pgSphere."""

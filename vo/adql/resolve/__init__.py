@@ -1,0 +1,1 @@
+"""From tree to plan: names bound, types checked, outputs named and described."""

@@ -1,0 +1,1 @@
+"""Shapes on the sphere: what geometry functions become, frames, coverages (MOCs)."""

@@ -1,0 +1,1 @@
+"""From text to tree: grammar, lexer, parser, and what is said when a query cannot be read."""
