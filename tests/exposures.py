@@ -200,7 +200,7 @@ def load(database: Database, catalogue: Catalogue, generated: Generated) -> None
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda part: _copy(database, generated.rows(part)), halves))
         list(pool.map(lambda table: _run(database, [_insert(table)]), tables))
-        list(pool.map(lambda statement: _run(database, [statement]), _index_statements(tables)))
+        list(pool.map(lambda statements: _run(database, statements), _index_statements(tables)))
         _run(database, ["DROP TABLE vo.generated"])
         list(pool.map(lambda table: _vacuum(database, table), tables))
     upload(database)
@@ -245,16 +245,19 @@ def _insert(table: Table) -> bytes:
     return f"INSERT INTO {table.qualified} ({', '.join(names)}) SELECT {values} FROM vo.generated{only}".encode()
 
 
-def _index_statements(tables: Sequence[Table]) -> list[bytes]:
-    """The long ones first, so that both connections end together."""
-    pairs = [(table, index) for table in tables for index in table.indexes]
-    pairs.sort(key=lambda pair: -_cost(pair[1]))
-    keys = [f"ALTER TABLE {one.qualified} ADD PRIMARY KEY ({', '.join(one.primary_key)})" for one in tables]
-    return [statement.encode() for statement in (*(ddl.create_index(*pair) for pair in pairs), *keys)]
+def _index_statements(tables: Sequence[Table]) -> list[list[str]]:
+    """What one connection does after another; footprints first, which take long, so that both end together.
+
+    Those of a table that promise the same stay in their order: PostgreSQL takes the one made last.
+    """
+    long = [[ddl.create_index(one, index)] for one in tables for index in one.indexes if _is_long(index)]
+    short = [[ddl.create_index(one, index) for index in one.indexes if not _is_long(index)] for one in tables]
+    keys = [[f"ALTER TABLE {one.qualified} ADD PRIMARY KEY ({', '.join(one.primary_key)})"] for one in tables]
+    return [*long, *short, *keys]
 
 
-def _cost(index: Index) -> int:
-    return (index.method == "gist") + ("s_region" in index.parts)
+def _is_long(index: Index) -> bool:
+    return "s_region" in index.parts
 
 
 def _run(database: Database, statements: Iterable[str | bytes]) -> None:

@@ -123,3 +123,17 @@ def test_a_token_is_text_with_a_place():
     made = token("NAME", "Plates", 7)
     assert isinstance(made, Token)
     assert (made, made.type, made.start_pos, made.upper()) == ("Plates", "NAME", 7, "PLATES")
+
+
+def test_translating_needs_no_library_but_pythons_own():
+    """What vo adql and each worker wait for when they start."""
+    code = """
+import sys
+from vo.adql import Limits, compile_query
+from vo.adql.syntax.parse import parse
+parse("SELECT a, POINT(1, 2) FROM t WHERE b = 1", Limits())
+print(*{name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    libraries = {name for name in done.stdout.split() if not name.startswith("_")} - {"vo"}
+    assert not libraries
