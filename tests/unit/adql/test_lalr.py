@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from adql import fixtures
@@ -19,7 +20,7 @@ from vo.adql.syntax.lexer import Token, token
 from vo.adql.syntax.parse import parse
 from vo.errors import UsageFault
 
-GRAMMAR = lalr.GRAMMAR.read_text(encoding="utf-8")
+GRAMMAR = Path(lalr.GRAMMAR).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +31,8 @@ def tables() -> lalr.Tables:
 def test_the_kept_tables_are_those_of_the_grammar(tables, update_golden):
     """After an edit of the grammar: pytest tests/unit/adql/test_lalr.py --update-golden."""
     if update_golden:
-        lalr.KEPT.write_text(tables.dump(), encoding="utf-8")
-    assert lalr.KEPT.read_text(encoding="utf-8") == tables.dump(), (
+        Path(lalr.KEPT).write_text(tables.dump(), encoding="utf-8")
+    assert Path(lalr.KEPT).read_text(encoding="utf-8") == tables.dump(), (
         "grammar.json is not of this grammar: use --update-golden"
     )
     assert lalr.load() == tables
@@ -53,10 +54,10 @@ def test_the_same_grammar_gives_the_same_tables(tables, seed):
 
 def test_tables_of_another_grammar_are_not_used(monkeypatch, tmp_path, tables):
     (tmp_path / "grammar.lark").write_text(GRAMMAR + "\n// a comment more\n", encoding="utf-8")
-    stale = json.loads(lalr.KEPT.read_text(encoding="utf-8")) | {"rules": []}
+    stale = json.loads(Path(lalr.KEPT).read_text(encoding="utf-8")) | {"rules": []}
     (tmp_path / "grammar.json").write_text(json.dumps(stale), encoding="utf-8")
-    monkeypatch.setattr(lalr, "GRAMMAR", tmp_path / "grammar.lark")
-    monkeypatch.setattr(lalr, "KEPT", tmp_path / "grammar.json")
+    monkeypatch.setattr(lalr, "GRAMMAR", str(tmp_path / "grammar.lark"))
+    monkeypatch.setattr(lalr, "KEPT", str(tmp_path / "grammar.json"))
     assert lalr.load().rules == tables.rules
 
 
