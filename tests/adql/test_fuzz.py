@@ -112,6 +112,13 @@ def test_limits_say_what_they_are():
         ("SELECT 0x" + "F" * 300 + " FROM sky.plates", "too large for a DOUBLE"),
         ("SELECT CAST(name AS VARCHAR(" + "9" * 5000 + ")) FROM sky.plates", "length of a text runs from"),
         ("SELECT " + ", ".join(["id"] * 1501) + " FROM sky.plates", "more than 1500 columns"),
+        ("SELECT id FROM sky.plates GROUP BY " + ", ".join(f"id + {i}" for i in range(1500)), "more than 1500 columns"),
+        (
+            "WITH c0 AS (SELECT id FROM sky.plates)"
+            + "".join(f", c{i} AS (SELECT id FROM c{i - 1})" for i in range(1, 101))
+            + " SELECT id FROM c100",
+            "more than 100 queries",
+        ),
         (
             "WITH c0 AS (SELECT id FROM sky.plates)"
             + "".join(f", c{i} AS (SELECT * FROM c{i - 1} AS x, c{i - 1} AS y)" for i in range(1, 60))
