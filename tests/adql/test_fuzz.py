@@ -149,3 +149,12 @@ def test_ranges_in_choices_in_ranges_are_read_once():
     for _ in range(30):
         value = f"CASE WHEN {value} BETWEEN 1 AND 2 THEN 1 ELSE 2 END"
     assert compile_query(f"SELECT {value} AS x FROM sky.plates", CATALOGUE).sql.count("BETWEEN") == 30
+
+
+def test_queries_of_with_are_not_done_twice_at_each_step(connection):
+    """Where each of a chain is used twice, planning must not double with each."""
+    step = ", c{} AS (SELECT id FROM sky.plates WHERE id IN (SELECT id FROM c{}) OR n IN (SELECT id FROM c{}))"
+    steps = "".join(step.format(i, i - 1, i - 1) for i in range(1, 100))
+    query = f"WITH c0 AS (SELECT id FROM sky.plates){steps} SELECT * FROM c99"
+    connection.execute("SET statement_timeout = '5s'")
+    connection.execute(f"EXPLAIN {compile_query(query, CATALOGUE).sql}".encode())

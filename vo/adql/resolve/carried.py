@@ -10,10 +10,14 @@ from dataclasses import replace
 
 from vo.adql.kinds import Type
 from vo.adql.plan import (
+    AmongRows,
     ColumnValue,
+    Expression,
+    HasRows,
     ItemPlan,
     Output,
     QueryPlan,
+    QueryValue,
     SelectPlan,
     TableSource,
     TimeRange,
@@ -48,11 +52,23 @@ def carry_time_ranges(plan: QueryPlan) -> tuple[QueryPlan, tuple[TimeRange, ...]
 
 
 def is_plain(plan: QueryPlan) -> bool:
-    """Whether the query only reads one table, so that doing it twice costs no more than keeping its rows."""
+    """Whether the query only reads one table, so that doing it twice costs no more than keeping its rows.
+
+    One with queries inside is not plain: in a chain of such, each done twice, the work would double at each step.
+    """
     select = plan.body
     if not isinstance(select, SelectPlan) or not _is_merged(plan, select):
         return False
+    expressions = [item.expression for item in select.items]
+    if select.where is not None:
+        expressions.append(select.where)
+    if any(map(_has_query, expressions)):
+        return False
     return len(select.sources) == 1 and isinstance(select.sources[0], TableSource) and select.sources[0].sample is None
+
+
+def _has_query(expression: Expression) -> bool:
+    return isinstance(expression, QueryValue | AmongRows | HasRows) or any(map(_has_query, expression.parts))
 
 
 def _is_merged(plan: QueryPlan, select: SelectPlan) -> bool:
