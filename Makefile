@@ -20,11 +20,11 @@ test: ## Install what is missing and run lint, type check and every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -rs --ignore=tests/bench --deselect tests/adql/test_search.py::test_search $(ARGS)
+	@sh .ci/pytest $(ARGS)
 
-bench: ## Measure the translator and the plans on 500,000 exposures (ten minutes)
+bench: ## Measure speed and memory on 500,000 exposures (docs/performance.md; half an hour, BENCH_WRITE=1 keeps the table)
 	@sh .ci/prepare test
-	$(BIN)/pytest -q -s tests/bench --benchmark-enable --benchmark-columns=median,min,max $(ARGS)
+	$(BIN)/python -m pytest -q -s tests/bench --benchmark-enable --benchmark-columns=median,min,max $(ARGS)
 
 fuzz: ## Search for queries that ADQL does not bear, in two processes (MINUTES=10); what they find is kept in tests/adql/found
 	@sh .ci/prepare test

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
+import needs
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -21,22 +23,28 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from vo.db.cluster import Cluster
 from vo.db.connect import Database, external, private
 from vo.db.migrate import initialise
-from vo.errors import OperatorFault
 from vo.metadata.collection import Collection, list_collections, load_collection
 from vo.metadata.felis import load_catalogue
 from vo.metadata.fields import Catalogue
 from vo.settings import Settings
 
-pytest_plugins = ["exposures", "serving"]
+pytest_plugins = ["buckets", "exposures", "serving", "registering"]
 
-#: A test must say the same of a commit whenever it is asked; new examples are looked for on purpose, by `make fuzz`.
-hypothesis.settings.register_profile("repeatable", derandomize=True)
-hypothesis.settings.register_profile("searching", derandomize=False)
+#: A test must say the same of a commit whenever it is asked, and however slow the machine is; new examples are looked
+#: for on purpose, by `make fuzz`.
+_CALM = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("repeatable", derandomize=True, **_CALM)
+hypothesis.settings.register_profile("searching", derandomize=False, **_CALM)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 #: Tests need no durability.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
 _DOCKERFILE = Path(__file__).parent.parent / "docker" / "Dockerfile.db"
+
+
+def pytest_configure() -> None:
+    """SIGTERM breaks a run off in order, as Ctrl-C does: fixtures end, and with them servers and databases."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -105,10 +113,8 @@ def postgres(settings: Settings, data_dir: Path) -> Iterator[PostgresServer]:
         if container:
             yield _server_at(container, settings)
             return
-        try:
-            cluster = stack.enter_context(Cluster(data_dir, _FAST))
-        except OperatorFault as fault:
-            pytest.skip(f"no database for tests (no VO_TEST_DSN, no Docker, no private cluster): {fault.text}")
+        needs.need_postgresql()
+        cluster = stack.enter_context(Cluster(data_dir, _FAST))
         atexit.register(cluster.stop)  # also when the run is broken off
         yield PostgresServer(cluster.dsn(database="postgres"), lambda name: private(cluster, settings, name))
 

@@ -1,5 +1,8 @@
 """A generated archive as large as a real one: 500,000 narrow exposures of a century and 25,000 wide ones.
 
+VO_BENCH_EXPOSURES gives another number of narrow ones. When speed is measured, the archive stands in a cluster as
+``vo serve`` makes it; VO_BENCH_DATA names a folder in which that one stays for the next time.
+
 It stands in the project's own tables, with their indexes: all of it in dasch.plates, the narrow ones in ivoa.obscore
 too. Footprints are 5 to 10 degrees wide (20 to 40 the wide ones), most with 4 corners, some with up to 24; one exposure
 in a thousand lasts a year, one in a hundred has no times or no footprint. The schema tap_upload holds what people send:
@@ -10,9 +13,13 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import psycopg
@@ -20,12 +27,14 @@ import pytest
 from numpy.typing import NDArray
 
 from vo.db import ddl
-from vo.db.connect import Database
+from vo.db.cluster import Cluster
+from vo.db.connect import Database, private
 from vo.db.migrate import initialise
 from vo.metadata.fields import Catalogue, Column, Index, Kind, Schema, Table
+from vo.settings import Settings
 
-NARROW = 500_000
-WIDE = 25_000
+NARROW = int(os.environ.get("VO_BENCH_EXPOSURES", "500000"))
+WIDE = NARROW // 20
 SHARE_OF_A_YEAR = 0.001
 SHARE_UNKNOWN = 0.01
 FIRST_DAY, LAST_DAY = 10_000.0, 48_600.0
@@ -35,6 +44,12 @@ CORNERS = {4: 0.995, 8: 0.004, 12: 0.0007, 24: 0.0003}
 
 PLATES = "dasch.plates"
 OBSCORE = "ivoa.obscore"
+
+#: What people mostly select.
+TWELVE_COLUMNS = (
+    "obs_publisher_did, obs_id, target_name, s_ra, s_dec, s_fov, s_region, t_min, t_max, t_exptime, calib_level, "
+    "instrument_name"
+)
 
 Array = NDArray[np.float64]
 
@@ -273,13 +288,50 @@ def _vacuum(database: Database, table: Table) -> None:
 
 
 @pytest.fixture(scope="session")
-def exposures(postgres, template: str, catalogue: Catalogue) -> Iterator[Database]:
+def exposures(request: pytest.FixtureRequest, settings: Settings, catalogue: Catalogue) -> Iterator[Database]:
     """A database of its own with the large archive."""
+    is_measured = request.config.getoption("benchmark_enable") and "VO_TEST_DSN" not in os.environ
+    opened = _as_served(settings, catalogue) if is_measured else _among_tests(request, catalogue)
+    with opened as database:
+        yield database
+
+
+@contextmanager
+def _among_tests(request: pytest.FixtureRequest, catalogue: Catalogue) -> Iterator[Database]:
+    postgres = request.getfixturevalue("postgres")
     name = f"vo_exposures_{os.getpid()}"
-    postgres.create(name, template)
+    postgres.create(name, request.getfixturevalue("template"))
     database = postgres.open(name)
     initialise(database, catalogue)
     load(database, catalogue, generate())
     yield database
     database.close()
     postgres.drop(name)
+
+
+@contextmanager
+def _as_served(settings: Settings, catalogue: Catalogue) -> Iterator[Database]:
+    """What is measured stands in a cluster with the configuration, and the durability, that operators get."""
+    kept = os.environ.get("VO_BENCH_DATA")
+    folder = Path(kept or tempfile.mkdtemp(prefix="vo-bench-"))
+    folder.mkdir(exist_ok=True, parents=True)
+    folder.chmod(0o755)
+    try:
+        with Cluster(folder, {"max_connections": "100"}) as cluster:
+            database = private(cluster, settings)
+            initialise(database, catalogue)
+            _fill(database, catalogue)
+            yield database
+            database.close()
+    finally:
+        if not kept:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fill(database: Database, catalogue: Catalogue) -> None:
+    with database.owner() as connection:
+        (held,) = connection.execute(f"SELECT count(*) FROM {OBSCORE}").fetchone() or (0,)
+    if not held:
+        load(database, catalogue, generate())
+    elif held != NARROW:
+        pytest.fail(f"VO_BENCH_DATA has {held} exposures, not {NARROW}: name another folder, or set VO_BENCH_EXPOSURES")

@@ -6,20 +6,21 @@ The demo collection is loaded once; every test of the session asks the same serv
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from patience import PATIENCE, eventually
 
 from vo.db.connect import Database
 from vo.demo import load_demo
 from vo.settings import Settings
 
-_START_SECONDS = 30.0
-_STOP_SECONDS = 20.0
+if TYPE_CHECKING:
+    from vo.work import WorkerThread
 
 
 @dataclass(frozen=True)
@@ -49,19 +50,25 @@ def running(settings: Settings, database: Database) -> Iterator[Server]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
-        deadline = time.monotonic() + _START_SECONDS
-        while not server.started:
-            assert thread.is_alive(), "the server ended while it was starting; the log says why"
-            assert time.monotonic() < deadline, "the server does not start"
-            time.sleep(0.02)
+        eventually(lambda: server.started or not thread.is_alive(), lambda: "the server does not start")
+        assert server.started, "the server ended while it was starting; the log says why"
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with httpx.Client(base_url=url, timeout=60, follow_redirects=False) as client:
+        with httpx.Client(base_url=url, timeout=PATIENCE, follow_redirects=False) as client:
             yield Server(url, settings, database, client)
     finally:
         server.should_exit = True
-        thread.join(_STOP_SECONDS)
+        thread.join(PATIENCE)
         listener.close()
     assert not thread.is_alive(), "the server does not stop"
+
+
+@pytest.fixture(scope="session")
+def worker(server: Server) -> Iterator[WorkerThread]:
+    """A worker, in a thread, for the jobs of ``server``."""
+    from vo.work import working  # late, as above
+
+    with working(server.settings, server.database) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The vocabulary datalink/core where pyVO looks for it, so that it need not be fetched from ivoa.net."""
+"""Vocabularies of files: datalink/core where pyVO looks for it, so that it need not be fetched; words of others."""
 
 from __future__ import annotations
 
@@ -31,6 +31,23 @@ def read_terms() -> dict[str, dict[str, object]]:
                 terms[name]["wider"] = [parent]
                 terms[parent]["narrower"].append(name)
     return terms
+
+
+#: Vocabularies by the names that tests call them, and their files.
+_FILES = {
+    "uat": "uat-fragments.txt",
+    "messenger": "messenger.csv",
+    "content_type": "voresource-content_type.csv",
+    "date_role": "voresource-date_role.csv",
+    "relationship_type": "voresource-relationship_type.csv",
+}
+
+
+def read_words(name: str) -> frozenset[str]:
+    """The terms of a vocabulary that may be used: without those that are deprecated."""
+    lines = realdata.path(f"../vocabularies/{_FILES[name]}").read_text(encoding="utf-8").splitlines()
+    kept = (line for line in lines if line.strip() and not line.startswith("#") and "ivoasem:deprecated" not in line)
+    return frozenset(line.partition(";")[0].strip() for line in kept)
 
 
 @contextmanager

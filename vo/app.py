@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
+import anyio
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -21,28 +22,37 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import vo
-import vo.datalink.capabilities
 import vo.datalink.routes
+import vo.products.mosaics.routes
 import vo.products.routes
-import vo.sia2.capabilities
+import vo.registry.routes
 import vo.sia2.routes
-import vo.soda.capabilities
+import vo.soda.jobs
 import vo.soda.routes
-import vo.tap.capabilities
+import vo.tap.jobs
 import vo.tap.routes
+import vo.uws.routes
 import vo.vosi.routes
+import vo.web.discovery.routes
+import vo.web.records.routes
 import vo.web.routes
 from vo.context import Context, make_context
 from vo.dali.faults import SODA_STYLE, TEXT_STYLE, FaultStyle, dali_style, tap_style
-from vo.dali.routes import base_url, fault_handler
+from vo.dali.routes import base_url, end_answers, fault_handler
 from vo.db.connect import Database, open_database
 from vo.errors import Fault, OperatorFault
+from vo.metadata.examples import read_examples
+from vo.products.allowance import make_allowance
+from vo.services import make_services
 from vo.settings import Settings
 from vo.tables import votable
-from vo.vosi.routes import Service
+from vo.uws.service import JobService
+from vo.web.discovery.runs import Runs
 
-#: How long answers that are under way may go on when the server is asked to stop, in seconds.
-_LAST_SECONDS = 5
+#: How long answers that are under way may go on when the server is asked to stop, and how long they then have to say
+#: that they have been ended, in seconds.
+_LAST_SECONDS = 4
+_END_SECONDS = 3
 
 #: Connections that may wait to be accepted.
 _BACKLOG = 2048
@@ -53,7 +63,11 @@ _STYLES: dict[str, FaultStyle] = {
     "datalink": dali_style(votable.MEDIA_TYPE, votable.fault_document),
     "soda": SODA_STYLE,
     "files": TEXT_STYLE,
+    "mosaics": TEXT_STYLE,
+    "signed": TEXT_STYLE,
+    "headers": TEXT_STYLE,
     "static": TEXT_STYLE,
+    "oai": TEXT_STYLE,
 }
 
 
@@ -70,8 +84,12 @@ def create_app(settings: Settings, database: Database | None = None) -> Starlett
             if opened is None:
                 # A private cluster takes a moment to start and to stop.
                 opened = await run_in_threadpool(stack.enter_context, open_database(settings))
-            app.router.routes.extend(await run_in_threadpool(_routes, make_context(settings, opened)))
-            yield
+            context = await run_in_threadpool(make_context, settings, opened)
+            jobs = JobService(settings, opened)
+            app.state.runs = runs = Runs(settings)
+            app.router.routes.extend(await run_in_threadpool(_routes, context, jobs, runs))
+            async with jobs, runs:
+                yield
             await run_in_threadpool(stack.close)
 
     handle = fault_handler(lambda request: _style_of(request, settings))
@@ -82,7 +100,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Starlett
             Middleware(
                 CORSMiddleware,
                 allow_origins=["*"],
-                allow_methods=["GET", "HEAD", "POST"],
+                allow_methods=["GET", "HEAD", "POST", "DELETE"],
                 allow_headers=["*"],
                 expose_headers=["*"],
             ),
@@ -105,19 +123,44 @@ def serve(settings: Settings, database: Database | None = None) -> None:
 
 def make_server(settings: Settings, database: Database | None = None) -> tuple[uvicorn.Server, socket.socket]:
     """Make the server and the socket it listens on (with port 0 the socket tells the port)."""
+    app = create_app(settings, database)
     config = uvicorn.Config(
-        create_app(settings, database),
+        app,
         loop="uvloop",  # whose connections have TCP_NODELAY
         http="httptools",
         ws="none",
         lifespan="on",
         server_header=False,
         proxy_headers=False,  # vo.dali.routes decides whom to believe
-        timeout_graceful_shutdown=_LAST_SECONDS,
+        timeout_graceful_shutdown=_LAST_SECONDS + _END_SECONDS,
         log_config=None,
         access_log=False,
     )
-    return uvicorn.Server(config), _listen(settings)
+    return _Server(app, config), _listen(settings)
+
+
+class _Server(uvicorn.Server):
+    """Ends the answers by itself that are still under way some seconds after it was asked to stop.
+
+    uvicorn would cancel their tasks, which cannot end the threads that work for them, and answer 500.
+    """
+
+    def __init__(self, app: Starlette, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting connections, and end those that are there."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._end_answers)
+            await super().shutdown(sockets)
+            tasks.cancel_scope.cancel()
+
+    async def _end_answers(self) -> None:
+        if hasattr(self._app.state, "runs"):  # whose pages would listen for as long as they are open
+            self._app.state.runs.close()
+        await anyio.sleep(_LAST_SECONDS)
+        await run_in_threadpool(end_answers, self._app)
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -131,22 +174,25 @@ def _listen(settings: Settings) -> socket.socket:
         ) from error
 
 
-def _routes(context: Context) -> list[BaseRoute]:
+def _routes(context: Context, jobs: JobService, runs: Runs) -> list[BaseRoute]:
     settings = context.settings
-    services = (
-        Service("/tap", lambda base: vo.tap.capabilities.capability(settings, base), has_tables=True),
-        Service("/sia2", vo.sia2.capabilities.capability),
-        Service("/datalink", vo.datalink.capabilities.capability),
-        Service("/soda", vo.soda.capabilities.capability),
-    )
+    examples = read_examples(settings, context.collections)
+    allowance = make_allowance(settings)
+    services = make_services(settings, has_examples=bool(examples))
     return [
         *vo.tap.routes.routes(context),
+        *vo.uws.routes.routes(jobs, vo.tap.jobs.job_kind(context)),
         *vo.sia2.routes.routes(context),
         *vo.datalink.routes.routes(context),
         *vo.soda.routes.routes(context),
-        *vo.products.routes.routes(context),
-        *vo.vosi.routes.routes(context, services),
-        *vo.web.routes.routes(context),
+        *vo.uws.routes.routes(jobs, vo.soda.jobs.job_kind(context)),
+        *vo.products.routes.routes(context, allowance),
+        *vo.products.mosaics.routes.routes(context, allowance),
+        *vo.vosi.routes.routes(context, services.all()),
+        *vo.registry.routes.routes(context),
+        *vo.web.routes.routes(context, examples),
+        *vo.web.discovery.routes.routes(context, runs),
+        *vo.web.records.routes.routes(context),
         _slash_route(settings),
     ]
 
@@ -159,7 +205,7 @@ def _slash_route(settings: Settings) -> Route:
         path = quote(request.path_params["path"].rstrip("/"))
         return RedirectResponse(f"{base_url(request, settings)}/{path}{query}", status_code=307)
 
-    return Route("/{path:path}/", redirect, methods=["GET", "POST"])
+    return Route("/{path:path}/", redirect, methods=["GET", "POST", "DELETE"])
 
 
 def _style_of(request: Request, settings: Settings) -> FaultStyle:

@@ -6,6 +6,8 @@ what was wrong and what to do instead; text of the database never reaches a user
 
 from __future__ import annotations
 
+import logging
+import uuid
 from typing import ClassVar
 
 
@@ -47,6 +49,12 @@ class NotFoundFault(UsageFault):
     status = 404
 
 
+class ForbiddenFault(UsageFault):
+    """What was asked for is not allowed as things are now."""
+
+    status = 403
+
+
 class LimitFault(UsageFault):
     """A limit of this service was reached; the text names it, its value and what to do instead."""
 
@@ -61,8 +69,14 @@ class TransientFault(Fault):
     status = 503
 
 
+class TooManyFault(TransientFault):
+    """The client has as much going on as it may have; ``retry_after`` says when to ask again (RFC 6585, section 4)."""
+
+    status = 429
+
+
 class TimeLimitFault(TransientFault):
-    """A query took longer than its limit."""
+    """A query, or the sending of a request, took longer than its limit."""
 
     status = 408
 
@@ -72,6 +86,13 @@ class FatalFault(Fault):
 
     word = "FatalFault"
     status = 500
+
+
+def unforeseen(error: Exception, log: logging.Logger, place: str) -> FatalFault:
+    """The fault for an error that nobody foresaw: it is logged under a number, and clients see the number alone."""
+    incident = uuid.uuid4().hex[:12]
+    log.error("incident %s %s", incident, place, exc_info=error)
+    return FatalFault(f"something went wrong in this service; its log has the details under incident {incident}")
 
 
 #: A fault that repeats what was written repeats no more than this of it, in characters.

@@ -4,7 +4,7 @@ DO $$
 DECLARE
     wanted text;
 BEGIN
-    FOREACH wanted IN ARRAY ARRAY['vo_owner', 'vo_service', 'vo_query'] LOOP
+    FOREACH wanted IN ARRAY ARRAY['vo_owner', 'vo_service', 'vo_jobs', 'vo_query'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
         END IF;
@@ -13,7 +13,7 @@ BEGIN
         END IF;
     END LOOP;
     EXECUTE format('GRANT CONNECT, CREATE, TEMPORARY ON DATABASE %I TO vo_owner', current_database());
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO vo_service, vo_query', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO vo_service, vo_jobs, vo_query', current_database());
 END $$;
 
 CREATE EXTENSION IF NOT EXISTS pg_sphere SCHEMA public;

@@ -16,7 +16,7 @@ BEGIN
            OR (pronamespace = 'public'::regnamespace AND proname ~ '^set_s(phere|moc)_output')
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, vo_query', one.called);
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO vo_owner, vo_service', one.called);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO vo_owner, vo_service, vo_jobs', one.called);
     END LOOP;
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE WARNING 'the query role keeps functions it does not need (%): run schema/sql/020_functions.sql as a superuser once',

@@ -20,11 +20,20 @@ CREATE TABLE IF NOT EXISTS archive.product (
     hdu integer NOT NULL DEFAULT 0,
     bin_factor integer NOT NULL DEFAULT 1,
     description text,
-    CONSTRAINT product_role CHECK (role IN
-        ('fits', 'fits_binned', 'preview', 'thumbnail', 'plate_photo', 'jacket_photo', 'logbook')),
+    is_base boolean NOT NULL DEFAULT false,
+    checksum text,
+    missing_date timestamp,
     CONSTRAINT product_plate FOREIGN KEY (collection, plate_id) REFERENCES archive.plate (collection, plate_id)
         DEFERRABLE INITIALLY DEFERRED
 );
+-- A database that was made before has fewer columns and roles.
+ALTER TABLE archive.product ADD COLUMN IF NOT EXISTS is_base boolean NOT NULL DEFAULT false;
+ALTER TABLE archive.product ADD COLUMN IF NOT EXISTS checksum text;
+ALTER TABLE archive.product ADD COLUMN IF NOT EXISTS missing_date timestamp;
+ALTER TABLE archive.product DROP CONSTRAINT IF EXISTS product_role;
+ALTER TABLE archive.product ADD CONSTRAINT product_role CHECK (role IN
+    ('fits', 'fits_binned', 'preview', 'thumbnail', 'plate_photo', 'plate_photo_clean', 'jacket_photo', 'logbook',
+     'calibration', 'raw', 'documentation'));
 CREATE INDEX IF NOT EXISTS product_collection_plate_id ON archive.product (collection, plate_id);
 
 -- Of the versions of a solution at most one is current. Deferred to the end of the transaction, since a new version

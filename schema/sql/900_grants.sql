@@ -1,10 +1,13 @@
 -- Who may do what, all in one place. Runs last, as the administrator, at every initialisation.
--- vo_query (users' queries) reads what TAP_SCHEMA lists and nothing else; vo_service (the server's own reads) reads all.
+-- vo_query (users' queries) reads what TAP_SCHEMA lists and nothing else; vo_service (the server's own reads) reads all but
+-- jobs; vo_jobs reads and writes jobs and their queue, and nothing else.
 DO $$
 DECLARE
     one record;
 BEGIN
     EXECUTE format('REVOKE CREATE, TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    -- for uploads, which live in temporary tables of the session that queries them
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO vo_query', current_database());
     REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 
     -- Every schema of ours, also one that is published no more.
@@ -13,6 +16,12 @@ BEGIN
     LOOP
         EXECUTE format('REVOKE ALL ON SCHEMA %I FROM PUBLIC, vo_query', one.name);
         EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM PUBLIC, vo_query', one.name);
+        IF one.name IN ('uws', 'queue') THEN
+            EXECUTE format('GRANT USAGE ON SCHEMA %I TO vo_jobs', one.name);
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO vo_jobs', one.name);
+            EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA %I TO vo_jobs', one.name);
+            CONTINUE;
+        END IF;
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO vo_service', one.name);
         EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO vo_service', one.name);
         IF one.published THEN

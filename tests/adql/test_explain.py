@@ -28,7 +28,6 @@ from vo.metadata.fields import Catalogue
 pytestmark = pytest.mark.timeout(900)
 
 POSITION = "obscore_position"
-NEAREST = "obscore_nearest"
 REGION = "obscore_s_region"
 TIME_AND_REGION = "obscore_t_range_s_region"
 IDENTIFIER = "obscore_obs_publisher_did_nocase"

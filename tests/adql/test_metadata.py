@@ -263,12 +263,14 @@ _TEMPLATES = (
     "COALESCE({0}, {1})",
 )
 
+_NUMBERS = (Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT, Kind.REAL, Kind.DOUBLE)
+
 
 def test_all_ucds_made_of_published_columns_are_legal(catalogue):
     """Each way to make a UCD, with each number of the published tables, twice nested."""
     checked = set()
     for table in catalogue.tables:
-        numbers = [f'"{column.name}"' for column in table.columns if column.kind.is_number and column.ucd]
+        numbers = [f'"{column.name}"' for column in table.columns if column.kind in _NUMBERS and column.ucd]
         for name, other in zip(numbers, numbers[1:] + numbers[:1], strict=True):
             items = [template.format(name, other) for template in _TEMPLATES]
             inner = ", ".join(f"{item} AS a{i}" for i, item in enumerate(items))

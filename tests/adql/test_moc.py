@@ -129,9 +129,9 @@ def test_a_circle_around_a_moc_holds_all_of_it():
 
 def test_a_long_moc_is_read_quickly():
     written = "12/" + " ".join(str(3 * i) for i in range(60_000))
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert normalised(written).startswith("12/0 3 6 9")
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 def test_adql_is_imported_without_mocpy():
@@ -609,7 +609,7 @@ def test_the_largest_moc_is_made_in_a_moment(connection):
     begin = time.perf_counter()
     run_moc = compile_query("SELECT AREA(MOC(14, CIRCLE(10, 20, 90))) FROM rr.moc WHERE id = 1", CATALOGUE).sql
     connection.execute(run_moc.encode())
-    assert time.perf_counter() - begin < 2
+    assert time.perf_counter() - begin < 20  # a fifth of a second on an idle machine
 
 
 def test_questions_about_mocs_may_run_in_parallel(connection):
@@ -628,7 +628,7 @@ def test_many_mocs_end_with_the_time_limit(connection, stored):
     with pytest.raises(psycopg.errors.QueryCanceled):
         connection.execute(compile_query(query, CATALOGUE).sql.encode())
     connection.execute("RESET statement_timeout")
-    assert time.perf_counter() - begin < 2
+    assert time.perf_counter() - begin < 20  # the limit is 0.3 seconds, all of them take minutes
 
 
 def test_the_form_of_mocs_in_results_is_not_for_users_to_change(fresh_database):

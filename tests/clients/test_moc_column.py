@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 
 import astropy.io.votable
 import pytest
 import pyvo
+import stilts
 import xsd
 from mocpy import MOC
 from serving import Server, running
@@ -99,7 +99,7 @@ def test_the_database_has_the_column_and_its_index(covered):
     with covered.database.read() as connection:
         rows = connection.execute(
             'SELECT table_name, datatype, arraysize, xtype, "size", indexed FROM tap_schema.columns'
-            " WHERE column_name = 'coverage' ORDER BY 1"
+            " WHERE column_name = 'coverage' AND table_name LIKE 'demo.%' ORDER BY 1"
         ).fetchall()
         definition = connection.execute("SELECT pg_get_indexdef('demo.plates_coverage'::regclass)").fetchone()
     assert rows == [(f"demo.{name}", "char", "*", "moc", None, 1) for name in ("narrow_plates", "plates")]
@@ -163,21 +163,11 @@ def test_the_tables_document_is_valid(covered):
     assert (datatype.text, datatype.get("arraysize"), datatype.get("extendedType")) == ("char", "*", "moc")
 
 
-@pytest.mark.timeout(300)
 def test_taplint_accepts_the_column(covered):
-    if shutil.which("stilts") is None:
-        pytest.skip("stilts missing: install Debian's package stilts to run its validators")
-    stages = "stages=TMV TME TMS TMC CAP QPO MDQ"
-    command = ["stilts", "taplint", f"tapurl={covered.url}/tap", stages, "maxtable=4"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
-    totals = re.search(r"#?\s*Totals: (.*)", run.stdout)
-    assert totals, run.stdout + run.stderr
-    counts = {name: int(number) for name, number in re.findall(r"(\w+): (\d+)", totals[1])}
-    complaints = "\n".join(line for line in run.stdout.splitlines() if re.match(r"[EFW]-", line))
-    assert counts["Errors"] == counts["Failures"] == 0, complaints
+    warnings = stilts.taplint(covered.url, "TMV TME TMS TMC CAP QPO MDQ", "maxtable=4")
     # the xtype is of DALI 1.2, which STILTS does not know yet
-    named = {line.split()[0] for line in complaints.splitlines() if re.search(r"(?i)\bmoc\b|coverage", line)}
-    assert named <= {"W-QPO-YXDL-1", "W-TMS-YXDL-1", "W-TMC-YXDL-1"}, complaints
+    named = {line.split()[0] for line in warnings if re.search(r"(?i)\bmoc\b|coverage", line)}
+    assert named <= {"W-QPO-YXDL-1", "W-TMS-YXDL-1", "W-TMC-YXDL-1"}, warnings
 
 
 def test_a_moc_with_another_column_makes_no_index(tmp_path):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
+
 import astropy.units as u
+import numpy as np
 import pixels_by_hand as hand
 import pytest
 import pyvo
 import vocabulary
+from astropy.io import fits
 from astropy.time import Time
 from pyvo_session import first_bytes, one_session
+from serving import running
 
 from vo.db.archive import find_plates
+from vo.products.links import links_url
 from vo.products.store import describe
 
 COMET = (214.62, 28.41)
@@ -140,6 +146,54 @@ def test_a_row_found_by_tap_is_cut_through_its_datalink_document(server, truth):
     for row in rows:
         content = row.processed(circle=(row["s_ra"], row["s_dec"], 0.1) * u.deg).read()
         assert_cut(content, truth(row["obs_publisher_did"]))
+
+
+@pytest.mark.filterwarnings("ignore:Result set limited")  # what pyVO makes of OVERFLOW
+@pytest.mark.parametrize("limit", [1000, 40])
+def test_links_of_a_long_result_come_in_batches(server, monkeypatch, limit):
+    """CLIENTS.md, Datalink: all IDs in one POST; where that are too many, OVERFLOW leads pyVO to ask for the others."""
+    asked = []
+    execute = pyvo.dal.adhoc.DatalinkQuery.execute
+    monkeypatch.setattr(
+        pyvo.dal.adhoc.DatalinkQuery,
+        "execute",
+        lambda query, **how: (asked.append(len(query["ID"])), execute(query, **how))[1],
+    )
+    few = server.settings.model_copy(update={"ids_per_call": limit, "port": 0})
+    with running(few, server.database) as started:
+        tap = pyvo.dal.TAPService(f"{started.url}/tap")
+        rows = tap.search("SELECT TOP 150 obs_publisher_did, plate_id, access_url, access_format FROM demo.plates")
+        assert len(rows) == 150
+        found = {}
+        for links in rows.iter_datalinks():
+            (did,) = {link["ID"] for link in links}
+            found[did] = links.original_row["plate_id"]
+            this = next(links.bysemantics("#this"))
+            assert bool(this["access_url"]) != bool(this["error_message"])
+    assert found == {row["obs_publisher_did"]: row["plate_id"] for row in rows}
+    assert asked == ([150] if limit == 1000 else [150, 40, 40, 30])
+
+
+def test_links_of_a_plate(server, truth):
+    """One document for all that the plate holds: files, exposures, each one's solution, cutouts by any of them."""
+    plate = "ivo://vo-plates.example/demo?two_fields"
+    links = pyvo.dal.adhoc.DatalinkResults.from_result_url(links_url(server.url, plate))
+    assert semantics(links)[:2] == ["#cutout", "#this"]
+    exposures = [link for link in links if link["local_semantics"] == "exposure"]
+    own = [pyvo.dal.adhoc.DatalinkResults.from_result_url(link.access_url) for link in exposures]
+    assert [next(iter(one))["ID"] for one in own] == [f"{plate}/1", f"{plate}/2"]
+    headers = list(links.bysemantics("#detached-header"))
+    for number, (link, key) in enumerate(zip(headers, " A", strict=True), start=1):
+        wcs = hand.read_wcs(fits.Header.fromstring(link.getdataset().read().decode(), sep="\n"), key)
+        _, expected = truth(f"{plate}/{number}")
+        np.testing.assert_allclose(wcs.all_pix2world(10, 20, 0), expected.all_pix2world(10, 20, 0), rtol=0, atol=1e-9)
+    assert {"#detached-header"} < set(semantics(links.bysemantics("#documentation")))  # the narrower term
+
+    circle = degrees(*truth(f"{plate}/1")[1].all_pix2world(800, 1000, 0), 0.2)
+    content = links.get_first_proc().process(circle=circle).read()
+    with fits.open(io.BytesIO(content)) as hdus:
+        shown = {hdu.header["PUBDID"] for hdu in hdus if "PUBDID" in hdu.header}
+    assert f"{plate}/1" in shown
 
 
 def test_without_a_descriptor_in_the_result_the_document_has_it(server, truth):

@@ -1,26 +1,20 @@
-"""STILTS's TAP validator against the live server: no errors, no failures."""
+"""STILTS's TAP validator against the live server, its registry (RegTAP) included: no errors, no failures."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 
 import pytest
+import stilts
 
-# The stages of what is served; uploads, asynchronous jobs and examples have none yet.
-STAGES = "TMV TME TMS TMC CPV CAP QGE QPO MDQ OBS"
+# All of TAP's; LOC, of which a newer STILTS has more, judges tables of planned observations (ObsLocTAP).
+STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO QAS UWS MDQ OBS UPL EXA"
+
+#: Warnings that are the validator's own: pyVO's registry search wants this feature type, which STILTS does not know.
+OWN = re.compile(r'W-CAP-CULF-1 Custom feature type "ivo://org\.gavo\.dc/std/exts#extra-adql-keywords"')
 
 
 @pytest.mark.timeout(600)
-def test_taplint(server):
-    if shutil.which("stilts") is None:
-        pytest.skip("stilts missing: install Debian's package stilts to run its validators")
-    command = ["stilts", "taplint", f"tapurl={server.url}/tap", f"stages={STAGES}", "maxtable=20"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=540, check=False)
-    totals = re.search(r"#?\s*Totals: (.*)", run.stdout)
-    assert totals, f"no summary\n{run.stdout}\n{run.stderr}"
-    counts = {name: int(number) for name, number in re.findall(r"(\w+): (\d+)", totals[1])}
-    complaints = "\n".join(line for line in run.stdout.splitlines() if re.match(r"[EF]-", line))
-    assert counts["Errors"] == 0, complaints
-    assert counts["Failures"] == 0, complaints
+def test_taplint(registered, worker):
+    warnings = stilts.taplint(registered.url, STAGES, "maxtable=20")
+    assert [line for line in warnings if not OWN.match(line)] == []

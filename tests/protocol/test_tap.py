@@ -13,6 +13,7 @@ import httpx
 import pytest
 from astropy.io import votable
 from astropy.io.votable import dataorigin
+from patience import PATIENCE, eventually
 from serving import running
 from starlette.requests import Request
 from starlette.responses import Response
@@ -101,7 +102,8 @@ def test_votable_in_every_form_tap_08_tap_09_dali_05(server, asked, shown, seria
 
 
 def test_unknown_format_is_a_fault(server):
-    assert "text/csv" in fault(server.query(ROWS, FORMAT="application/pdf"))
+    text = fault(server.query(ROWS, FORMAT="application/pdf"))
+    assert all(word in text for word in ("application/x-votable+xml", "csv", "parquet", "fits"))
 
 
 def test_maxrec_cuts_and_says_so_dali_07(server):
@@ -186,7 +188,7 @@ def test_a_slow_query_ends_at_its_limit(server):
     with running(limited, server.database) as small:
         started = time.monotonic()
         text = fault(small.query(slow), 408)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < PATIENCE
     assert "0.3 s" in text
 
 
@@ -205,11 +207,8 @@ def test_a_client_that_goes_away_ends_its_query(server):
             ).fetchone()[0]
 
     with pytest.raises(httpx.ReadTimeout):
-        httpx.get(f"{server.url}/tap/sync", params={"QUERY": slow}, timeout=httpx.Timeout(10, read=1.0))
-    deadline = time.monotonic() + 5
-    while running_queries() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert running_queries() == 0
+        httpx.get(f"{server.url}/tap/sync", params={"QUERY": slow}, timeout=httpx.Timeout(PATIENCE, read=1.0))
+    eventually(lambda: running_queries() == 0, seconds=server.settings.sync_seconds / 2)  # not for its time's being up
 
 
 def test_many_at_once(server):
@@ -217,14 +216,16 @@ def test_many_at_once(server):
     answers: list[bytes] = []
 
     def ask() -> None:
-        with httpx.Client(base_url=server.url, timeout=60) as client:
+        with httpx.Client(base_url=patient.url, timeout=PATIENCE) as client:
             answers.extend(client.get("/tap/sync", params={"QUERY": ROWS, "FORMAT": "csv"}).content for _ in range(3))
 
-    threads = [threading.Thread(target=ask) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    settings = server.settings.model_copy(update={"port": 0, "query_wait_seconds": PATIENCE})
+    with running(settings, server.database) as patient:
+        threads = [threading.Thread(target=ask) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert len(answers) == 48
     assert len(set(answers)) == 1
 
@@ -265,11 +266,6 @@ def test_identifiers_bring_the_services_along_sia_06_dsc_03(server, query, colum
 def test_without_identifiers_no_services(server):
     document = parse(server.query("SELECT TOP 1 s_ra FROM ivoa.obscore"))
     assert [resource.type for resource in document.resources] == ["results"]
-
-
-def test_async_is_refused_clearly(server):
-    assert "/tap/sync" in fault(server.client.post("/tap/async", data={"QUERY": ROWS}), 404)
-    assert "/tap/sync" in fault(server.get("/tap/async/1/phase"), 404)
 
 
 def test_the_base_address_leads_to_people_s_pages_tap_22(server):

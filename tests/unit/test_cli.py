@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
@@ -17,25 +18,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import needs
+import numpy as np
 import pytest
+from astropy.io import fits
 
 import vo
 from vo import cli
-from vo.db.binaries import find_binaries
 from vo.demo import make
-from vo.errors import OperatorFault
 
-COMMANDS = ("demo", "init", "ingest", "check", "serve", "adql")
+COMMANDS = (
+    "demo",
+    "init",
+    "ingest",
+    "new",
+    "check",
+    "publish",
+    "serve",
+    "work",
+    "adql",
+    "products",
+    "solutions",
+    "harvest",
+)
 VO = [sys.executable, "-c", "from vo.cli import main; main()"]
 PATIENCE = 90
 
 
 @pytest.fixture(scope="module")
 def private():
-    try:
-        find_binaries()
-    except OperatorFault as fault:
-        pytest.skip(f"no PostgreSQL with pgSphere for a private cluster: {fault.text}")
+    needs.need_postgresql()
 
 
 @pytest.fixture(scope="module")
@@ -183,14 +195,193 @@ def test_an_unknown_collection_is_answered_with_the_known_ones():
     is_one_friendly_line(run("check", "nosuch"), "nosuch", "demo", "VO_RESOURCES_DIR")
 
 
-def test_check_names_the_wrong_key(tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "collection.toml").write_text('name = "mine"\ntitel = "My plates"\n')
+def test_check_names_every_mistake_with_its_line(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "collection.toml").write_text('name = "mine"\ntitel = "My plates"\ncreators = []\n')
+    (folder / "columns.yml").write_text("")
+    (folder / "examples.adql").write_text("-- name: All\nSELECT *\nFROM mine.plate\n")
     done = run("check", "mine", VO_RESOURCES_DIR=str(tmp_path))
-    is_one_friendly_line(done, "titel: is not a key", "title: Field required")
+    assert done.returncode == 1
+    assert done.stderr == "vo: 5 mistakes in mine\n"
+    rows = table_rows(done.stdout)
+    assert [row[:2] for row in rows] == [
+        ["collection.toml", ""],
+        ["collection.toml:2", 'titel="Myplates"'],
+        ["collection.toml:3", "creators=[]"],
+        ["columns.yml", ""],
+        ["examples.adql:3", "FROMmine.plate"],
+    ]
+    assert rows[0][2] == "description:isrequiredandnotthere"
+    assert rows[1][3] == "didyoumeantitle?"
+    assert rows[3][3] == "didyoumeancolumns.yaml?"
+    assert "mine.plate" in rows[4][2]
 
 
-@pytest.mark.parametrize("collection", ["demo", "dasch", "poss1"])
+def test_new_writes_what_check_finds_sound(tmp_path):
+    (tmp_path / "list.csv").write_text("plate,date,ra,dec\np1,1931-02-03,120.5,-3.25\n")
+    resources = tmp_path / "resources"
+    options = [
+        "--source",
+        tmp_path / "list.csv",
+        "--title",
+        "Our plates",
+        "--creator",
+        "We",
+        "--creator",
+        "You",
+        "--yes",
+    ]
+    done = run("new", "mine", *options, VO_RESOURCES_DIR=str(resources))
+    assert done.returncode == 0, done.stderr
+    assert "mapping.toml" in done.stdout
+    assert 'creators = ["We", "You"]' in (resources / "mine" / "collection.toml").read_text()
+    checked = run("check", "mine", VO_RESOURCES_DIR=str(resources))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    again = run("new", "mine", "--yes", VO_RESOURCES_DIR=str(resources))
+    is_one_friendly_line(again, "is there already")
+
+
+def test_new_asks_for_what_no_option_gave(tmp_path, monkeypatch):
+    answers = iter(["Our plates", "Plates of ours.", "We; You", "Skyview", "", "CC BY 4.0", "wide", "101.5", "160", ""])
+    monkeypatch.setattr("typer.prompt", lambda _question, default: next(answers) or default)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    done = run("new", "mine", VO_RESOURCES_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "Write a number above 0" in done.stderr
+    text = (tmp_path / "mine" / "collection.toml").read_text()
+    for line in ('creators = ["We", "You"]', 'facility_name = "Skyview"', "plate_scale = 101.5  #", "# height_mm ="):
+        assert line in text
+    assert not (tmp_path / "mine" / "mapping.toml").exists()
+
+
+def test_new_without_a_terminal_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    is_one_friendly_line(run("new", "mine", VO_RESOURCES_DIR=str(tmp_path)), "--yes")
+    assert list(tmp_path.iterdir()) == []
+
+
+def table_rows(shown: str) -> list[list[str]]:
+    """The rows of a table with lines between them, without any blanks: cells are folded as the width asks."""
+    rows = []
+    for part in re.split(r"\n[├└┡].*", shown):
+        lines = [line.split("│")[1:-1] for line in part.splitlines() if "│" in line]
+        rows += (
+            [["".join("".join(cell.split()) for cell in cells) for cells in zip(*lines, strict=True)]] if lines else []
+        )
+    return rows
+
+
+def test_check_tells_what_a_source_would_give(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "collection.toml").write_text(
+        'name = "mine"\ntitle = "Mine"\ndescription = "Plates."\ncreators = ["Me"]\n'
+        "[footprint]\nwidth_mm = 100\nplate_scale = 100\n"
+    )
+    header = {
+        "PLATEID": "p1",
+        "RA": 10.0,
+        "DEC": 20.0,
+        "DATE-OBS": "1931-02-03",
+        "EXPTIME": 600,
+        "NAXIS1": 9,
+        "NAXIS2": 9,
+    }
+    source = tmp_path / "headers.jsonl"
+    source.write_text(json.dumps({"file": "p1.fits", "header": header}) + "\n")
+    done = run("check", "mine", str(source), VO_RESOURCES_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "The description is sound." in done.stdout
+    assert "doi" in done.stdout  # what would make its record better
+    assert re.search(r"rows in mine.plates *│ *1 ", done.stdout)
+    assert re.search(r"t_exptime *│ *100 % *│ *600 ", done.stdout)
+    none = run("check", "mine", str(tmp_path / "none.fits"), VO_RESOURCES_DIR=str(tmp_path))
+    assert none.returncode == 1
+    assert "none.fits does not exist" in none.stderr
+
+
+def test_products_check_says_what_is_missing(data):
+    scan = data / "demo" / "tpv" / "tpv.fits"
+    copy = data / "copies" / scan.name
+    copy.parent.mkdir()
+    shutil.copy(scan, copy)
+    assert run("ingest", "samples", copy, "--data", data).returncode == 0
+    sound = run("products", "check", "samples", "--data", data)
+    assert (sound.returncode, "missing" in sound.stdout) == (0, False), sound.stderr
+    with copy.open("ab") as file:
+        file.write(bytes(2880 * 1000))
+    longer = run("products", "check", "samples", "--data", data)
+    assert longer.returncode == 1
+    assert re.search(rf"^length \S*{copy.name}: ", longer.stdout, flags=re.MULTILINE)
+    query = "SELECT access_estsize FROM ivoa.obscore WHERE obs_collection = 'SAMPLES'"
+    size = run("adql", "-q", query, "--data", data)
+    assert str(-(-copy.stat().st_size // 1000)) in size.stdout.replace(",", ""), size
+    copy.unlink()
+    gone = run("products", "check", "samples", "--checksums", "--data", data)
+    assert gone.returncode == 1
+    assert re.search(rf"^missing \S*{copy.name}: ", gone.stdout, flags=re.MULTILINE)
+
+
+def test_products_make_makes_what_is_missing_and_tells_what_is_damaged(data):
+    scan = data / "demo" / "tpv" / "tpv.fits"
+    folder = data / "scans"
+    folder.mkdir()
+    shutil.copy(scan, folder / "good.fits")
+    shutil.copy(scan, folder / "bad.fits")
+    assert run("ingest", "samples", folder, "--data", data).returncode == 0
+    (folder / "bad.fits").write_bytes(scan.read_bytes()[:100_000])
+    made = run("products", "make", "samples", "--what", "bin, thumbnail", "--jobs", "1", "--data", data)
+    assert made.returncode == 1
+    assert re.search(r"^not made \S*bad.fits: .*shorter than its header says", made.stderr, flags=re.MULTILINE)
+    assert re.search(r"made now\W+2\W", made.stdout)
+    names = sorted(path.name for path in (data / "products" / "samples").rglob("good*.*"))
+    assert names == ["good_bin16.fits", "good_thumbnail.jpg"]
+    assert "photo" in run("products", "make", "samples", "--what", "photo", "--data", data).stderr
+
+
+def _hear_interrupts() -> None:
+    """What runs in the background, as tests may, ignores Ctrl-C, and so do those that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_products_make_that_is_stopped_leaves_whole_files_and_goes_on(data):
+    """Ctrl-C reaches all processes of a terminal: the first decides, no half file stays, what is there is recorded."""
+    folder = data / "many"
+    folder.mkdir()
+    first = folder / "m00.fits"
+    fits.PrimaryHDU(np.arange(4_000_000, dtype=np.int32).reshape(2000, 2000)).writeto(first)
+    for number in range(1, 30):
+        (folder / f"m{number:02d}.fits").hardlink_to(first)
+    assert run("ingest", "samples", folder, "--data", data).returncode == 0
+    command = ["products", "make", "samples", "--what", "bin", "--jobs", "1", "--data", str(data)]
+    command += [word for number in range(30) for word in ("--plates", f"m{number:02d}")]
+    process = subprocess.Popen(
+        [*VO, *command],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=environment(),
+        preexec_fn=_hear_interrupts,  # noqa: PLW1509 - one call of the system, between fork and exec
+    )
+    made = data / "products" / "samples"
+    deadline = time.monotonic() + PATIENCE
+    while not list(made.rglob("m*_bin16.fits")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(PATIENCE) == 130
+    assert not list(made.rglob("*.part"))
+    before = len(list(made.rglob("m*_bin16.fits")))
+    assert 1 <= before < 30
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    assert len(list(made.rglob("m*_bin16.fits"))) == 30
+    assert re.search(rf"made now\W+{30 - before}\W", done.stdout)
+    assert re.search(rf"records new or changed\W+{30 - before}\W", done.stdout)
+
+
+@pytest.mark.parametrize("collection", ["demo", "dasch", "poss1", "samples", "ukst"])
 def test_the_shipped_collections_are_sound(collection):
     done = run("check", collection)
     assert done.returncode == 0, done.stderr
@@ -226,6 +417,9 @@ def test_demo_serves_shares_its_database_and_stops_in_order(data):
     dsn = "postgresql://nobody@127.0.0.1:1/none"
     with started("demo", "--port", 0, "--data", data, VO_DSN=dsn, VO_QUERY_DSN=dsn) as (process, base, _):
         assert "SYNTHETIC" in wait_until_served(base)
+        # its records name the port that it really has
+        record = get(f"{base}/oai?verb=GetRecord&metadataPrefix=ivo_vor&identifier=ivo://vo-plates.example/tap")
+        assert f">{base}/tap</accessURL>" in record
         second = run("demo", "--port", 0, "--data", data)
         assert second.returncode == 1
         assert "another `vo demo`" in second.stderr
@@ -249,7 +443,7 @@ def test_demo_serves_shares_its_database_and_stops_in_order(data):
         assert (line, caret) == ("SELECT plate", "       ^")
         assert "SYNTHETIC" in get(base)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
     assert not (data / "cluster" / "data" / "postmaster.pid").exists()
 
 
@@ -273,15 +467,35 @@ def test_demo_killed_starts_again_over_its_data(data):
     with started("demo", "--port", 0, "--data", data) as (process, base, _):
         wait_until_served(base)
         process.kill()
-        process.wait(30)
+        process.wait(PATIENCE)
     began = time.monotonic()
     with started("demo", "--port", 0, "--data", data) as (process, base, said):
         wait_until_served(f"{base}/plates/demo/comet_1941")
-        assert time.monotonic() - began < 30  # 5 on an idle machine with two cores
+        assert time.monotonic() - began < PATIENCE  # 5 on an idle machine with two cores
         assert not [line for line in said if "Traceback" in line]
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
     assert not (data / "cluster" / "data" / "postmaster.pid").exists()
+
+
+def test_work_runs_jobs_beside_a_server_and_stops_in_order(data):
+    with started("demo", "--port", 0, "--data", data, VO_WORKERS="0") as (_, base, _):
+        wait_until_served(base)
+        made = httpx.post(
+            f"{base}/tap/async", data={"QUERY": "SELECT plate_id FROM demo.plates", "PHASE": "RUN"}, timeout=PATIENCE
+        )
+        job = made.headers["location"]
+        assert get(f"{job}/phase") == "QUEUED"
+        worker = subprocess.Popen([*VO, "work", "--data", data], stderr=subprocess.PIPE, text=True, env=environment())
+        assert "4 at a time" in worker.stderr.readline()
+        deadline = time.monotonic() + PATIENCE
+        while get(f"{job}/phase") != "COMPLETED":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(PATIENCE) == 0
+        worker.stderr.close()
+        assert "plate_id" in get(f"{job}/results/result")
 
 
 # -- queries without a database
@@ -373,7 +587,7 @@ def test_ingest_that_is_stopped_is_no_success_and_loads_nothing(data, monkeypatc
         signal.raise_signal(signal.SIGINT)
         return iter(())
 
-    monkeypatch.setattr("vo.ingest.load.rows", stopped)
+    monkeypatch.setattr("vo.ingest.load.derive", stopped)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs start with SIGINT ignored
     try:
         done = run("ingest", "samples", data / "demo" / "pole" / "pole.fits", "--data", data)

@@ -1,6 +1,6 @@
 """ADQL 2.1 to PostgreSQL with pgSphere: parse, resolve, rewrite, render. No input, no output, no database."""
 
-from vo.adql.compile import Compiled, compile_query
+from vo.adql.compile import Compiled, Translator, compile_query
 from vo.adql.syntax.lexer import Limits
 
-__all__ = ["Compiled", "Limits", "compile_query"]
+__all__ = ["Compiled", "Limits", "Translator", "compile_query"]

@@ -11,7 +11,8 @@ class Type(Enum):
     """A type: the word for it in ADQL and in faults, and its name in PostgreSQL.
 
     NULL is the type of the bare word NULL, CONDITION that of what stands after WHERE, RANGE that of ``vo_range``.
-    INTEGER ARRAY is what a histogram is, TIME_RANGE that of hidden columns alone.
+    INTEGER ARRAY is what a histogram is; all arrays can be selected and compared with NULL alone. TIME_RANGE is the
+    type of hidden columns.
     """
 
     NULL = ("NULL", "text")
@@ -29,7 +30,12 @@ class Type(Enum):
     POLYGON = ("POLYGON", "spoly")
     RANGE = ("a range of longitude and latitude", "sbox")
     MOC = ("MOC", "smoc")
+    BOOLEAN_ARRAY = ("BOOLEAN ARRAY", "boolean[]")
+    SMALLINT_ARRAY = ("SMALLINT ARRAY", "int2[]")
     INTEGER_ARRAY = ("INTEGER ARRAY", "int4[]")
+    BIGINT_ARRAY = ("BIGINT ARRAY", "int8[]")
+    REAL_ARRAY = ("REAL ARRAY", "float4[]")
+    DOUBLE_ARRAY = ("DOUBLE PRECISION ARRAY", "float8[]")
     TIME_RANGE = ("a range of times", "vo.mjd_range")
 
     def __init__(self, label: str, sql: str) -> None:
@@ -43,6 +49,9 @@ class Type(Enum):
 INTEGERS = frozenset({Type.SMALLINT, Type.INTEGER, Type.BIGINT})
 FLOATS = frozenset({Type.REAL, Type.DOUBLE})
 NUMBERS = INTEGERS | FLOATS
+ARRAYS = frozenset(
+    {Type.BOOLEAN_ARRAY, Type.SMALLINT_ARRAY, Type.INTEGER_ARRAY, Type.BIGINT_ARRAY, Type.REAL_ARRAY, Type.DOUBLE_ARRAY}
+)
 SHAPES = frozenset({Type.POINT, Type.CIRCLE, Type.POLYGON, Type.RANGE})
 #: Types whose values can be sorted, grouped and compared for equality.
 PLAIN = NUMBERS | {Type.TEXT, Type.TIMESTAMP, Type.BOOLEAN, Type.NULL}
@@ -60,7 +69,12 @@ _OF_KIND = {
     Kind.CIRCLE: Type.CIRCLE,
     Kind.POLYGON: Type.POLYGON,
     Kind.MOC: Type.MOC,
+    Kind.BOOLEANS: Type.BOOLEAN_ARRAY,
+    Kind.SMALLINTS: Type.SMALLINT_ARRAY,
     Kind.INTEGERS: Type.INTEGER_ARRAY,
+    Kind.BIGINTS: Type.BIGINT_ARRAY,
+    Kind.REALS: Type.REAL_ARRAY,
+    Kind.DOUBLES: Type.DOUBLE_ARRAY,
 }
 _KIND = {type_: kind for kind, type_ in _OF_KIND.items()} | {Type.NULL: Kind.CHAR}
 

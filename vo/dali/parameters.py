@@ -13,6 +13,11 @@ from vo.settings import Settings
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _LONGEST_INTEGER = 30
 
+#: Files of one request, and parameters beside the IDs of Datalink: a million of them in 2 MB would keep the event loop
+#: for a second.
+MOST_FILES = 100
+_MOST_PARAMETERS = 10_000
+
 
 class Part:
     """A file that came in a multipart request; what UPLOAD=name,param:<part> points to (DALI 1.1 section 3.4.5).
@@ -78,6 +83,11 @@ class Parameters:
     def items(self) -> tuple[tuple[str, str], ...]:
         """Every parameter as it came, empty ones too: what an answer echoes."""
         return self._pairs
+
+
+def most_parameters(settings: Settings) -> int:
+    """How many parameters a request may have."""
+    return _MOST_PARAMETERS + settings.ids_per_call
 
 
 def maxrec(parameters: Parameters, settings: Settings) -> int:

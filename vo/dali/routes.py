@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import logging
 import re
-import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from urllib.parse import parse_qsl
 
 import anyio
+from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from vo.dali.compress import choose
 from vo.dali.faults import FaultStyle
-from vo.dali.parameters import Parameters, Part
-from vo.errors import FatalFault, Fault, LimitFault, NotFoundFault, TransientFault, UsageFault
+from vo.dali.parameters import MOST_FILES, Parameters, Part, most_parameters
+from vo.dali.work import AGAIN_SECONDS, Answering, Beginning, Work
+from vo.errors import Fault, LimitFault, NotFoundFault, TimeLimitFault, TransientFault, UsageFault, unforeseen
 from vo.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -28,68 +33,138 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
-_MOST_FILES = 100
 _LONGEST_SIZE = 20
+_LONGEST_ADDRESS = 100
+_SHOWN = 80
+
+#: An answer of less than this is sent in one piece, with its length.
+_SMALL = 1 << 16
 
 
 async def read_parameters(request: Request, settings: Settings) -> Parameters:
     """Read the parameters of the address and of the body, urlencoded or multipart (DALI-02).
 
-    Faults: LimitFault when the body is larger than ``request_bytes``, UsageFault when it cannot be read.
+    Faults: LimitFault when the body is larger than ``request_bytes``, and ``upload_bytes`` more for files; UsageFault
+    when it cannot be read; TimeLimitFault when nothing more of it comes for ``stall_seconds``.
     """
-    pairs = _decode_pairs(request.scope["query_string"], "the address")
+    pairs = _decode_pairs(request.scope["query_string"], "the address", settings)
     body_pairs, parts = await _read_body(request, settings)
     pairs += body_pairs
     if any("\0" in name or "\0" in value for name, value in pairs):
         raise UsageFault("a parameter holds a NUL character, which no text has; leave it out")
+    if any("\0" in f"{part.name}{part.filename}{part.content_type}" for part in parts):
+        raise UsageFault("the name or type of a file holds a NUL character, which no text has; leave it out")
     return Parameters(pairs, parts)
 
 
 async def _read_body(request: Request, settings: Settings) -> tuple[list[tuple[str, str]], list[Part]]:
-    chunks = _limited(request, settings.request_bytes)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if content_type == _MULTIPART:
-            return await _read_multipart(request, chunks, settings)
+            return await _read_multipart(request, settings)
+        limit = f"{settings.request_bytes} bytes that are read here (request_bytes)"
+        chunks = _limited(request, settings.request_bytes, limit, settings.stall_seconds)
         body = b"".join([chunk async for chunk in chunks])
     except ClientDisconnect:
         raise TransientFault("the connection ended before the request was complete; send it again") from None
     if content_type == _FORM:
-        return _decode_pairs(body, "the body"), []
+        return _decode_pairs(body, "the body", settings), []
     if body.strip():
         raise UsageFault(f"a body of type {content_type[:60]!r} is not read here; send {_FORM} or {_MULTIPART}")
     return [], []
 
 
-async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    """Give the body piece by piece, until it is larger than allowed; often the header says so before."""
+async def _limited(request: Request, limit: int, named: str, patience: float) -> AsyncGenerator[bytes, None]:
+    """Give the body piece by piece, until it is larger than allowed; often the header says so before.
+
+    A client that sends nothing for ``patience`` seconds is given up.
+    """
     announced = request.headers.get("content-length", "")
     size = int(announced) if announced.isdecimal() and len(announced) < _LONGEST_SIZE else 0
     received = 0
     if size <= limit:
-        async for chunk in request.stream():
+        body = request.stream()
+        while (chunk := await _next_chunk(body, patience)) is not None:
             received += len(chunk)
             if received > limit:
                 break
             yield chunk
     if max(size, received) > limit:
-        raise LimitFault(f"the request is larger than the {limit} bytes that are read here (request_bytes); split it")
+        raise LimitFault(f"the request is larger than the {named}; split it")
 
 
-async def _read_multipart(
-    request: Request, chunks: AsyncGenerator[bytes, None], settings: Settings
-) -> tuple[list[tuple[str, str]], list[Part]]:
-    parser = MultiPartParser(
+async def _next_chunk(body: AsyncIterator[bytes], patience: float) -> bytes | None:
+    try:
+        with anyio.fail_after(patience):
+            return await anext(body, None)
+    except TimeoutError:
+        raise TimeLimitFault(
+            f"nothing more of the request came within {patience:g} s (stall_seconds); send it again"
+        ) from None
+
+
+class _Form(MultiPartParser):
+    """Keeps fields and headers of parts, which stay in memory, to ``request_bytes``; files are on disk."""
+
+    fields_bytes = 0
+    is_whole = False
+
+    # Whatever the request says, texts are UTF-8, or Latin 1 where they are not: some of Python's codecs raise errors of
+    # their own, or give what is no text.
+    @property
+    def _charset(self) -> str:
+        return "utf-8"
+
+    @_charset.setter
+    def _charset(self, _named: str) -> None:
+        pass
+
+    async def parse(self) -> FormData:
+        form = await super().parse()
+        if not self.is_whole:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise MultiPartException("its end is missing; send it again")
+        return form
+
+    def on_end(self) -> None:
+        self.is_whole = True
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._current_part.file is None:
+            self._count(end - start)
+        super().on_part_data(data, start, end)
+
+    def on_headers_finished(self) -> None:
+        self._count(sum(len(name) + len(value) for name, value in self._current_part.item_headers))
+        super().on_headers_finished()
+
+    def _count(self, size: int) -> None:
+        self.fields_bytes += size
+        if self.fields_bytes > self.max_part_size:
+            raise LimitFault(
+                f"the fields of the request are larger than the {self.max_part_size} bytes that are read here "
+                "(request_bytes); split it, or send what is long as a file"
+            )
+
+
+async def _read_multipart(request: Request, settings: Settings) -> tuple[list[tuple[str, str]], list[Part]]:
+    limit = settings.request_bytes + settings.upload_bytes
+    named = f"{limit} bytes that are read here (request_bytes and upload_bytes)"
+    parser = _Form(
         request.headers,
-        chunks,
-        max_files=_MOST_FILES,
-        max_fields=float("inf"),  # the size of the body bounds them
+        _limited(request, limit, named, settings.stall_seconds),
+        max_files=MOST_FILES,
+        max_fields=most_parameters(settings),
         max_part_size=settings.request_bytes,
     )
     try:
         form = await parser.parse()
     except MultiPartException as error:
         raise UsageFault(f"the multipart body cannot be read: {error.message}") from None
+    except OSError as error:
+        _log.error("an upload cannot be kept: %s", error)
+        raise TransientFault("this service has no room for the upload at the moment: try again later") from None
     pairs: list[tuple[str, str]] = []
     parts: list[Part] = []
     for name, value in form.multi_items():
@@ -97,14 +172,23 @@ async def _read_multipart(
             parts.append(Part(name, value.filename or "", value.content_type, value.file))
         else:
             pairs.append((name, value))
+    names = [part.name for part in parts]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageFault(f"two files of the request are called {twice[:_SHOWN]!r}; give each a name of its own")
     return pairs, parts
 
 
-def _decode_pairs(encoded: bytes, place: str) -> list[tuple[str, str]]:
+def _decode_pairs(encoded: bytes, place: str, settings: Settings) -> list[tuple[str, str]]:
+    most = most_parameters(settings)
     try:
-        return parse_qsl(encoded.decode(), keep_blank_values=True, errors="strict")
+        return parse_qsl(encoded.decode(), keep_blank_values=True, errors="strict", max_num_fields=most)
     except UnicodeDecodeError:
         raise UsageFault(f"the parameters in {place} are not UTF-8; send text as percent-encoded UTF-8") from None
+    except ValueError:
+        raise LimitFault(
+            f"there are more than {most} parameters in {place}, the most that are read; split it"
+        ) from None
 
 
 def base_url(request: Request, settings: Settings) -> str:
@@ -130,6 +214,24 @@ def request_url(request: Request, settings: Settings) -> str:
     return f"{base_url(request, settings)}{path}{query}"
 
 
+def client_address(request: Request, settings: Settings) -> str:
+    """Give whom limits for one client count for: its address, a network of 64 bits in IPv6.
+
+    Behind a trusted proxy it is what that wrote last into X-Forwarded-For; what stands before came from the client.
+    """
+    forwarded = request.headers.get("x-forwarded-for", "") if settings.trust_forwarded else ""
+    text = forwarded.rpartition(",")[2].strip() or (request.client.host if request.client else "")
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text[:_LONGEST_ADDRESS]
+    if address.version == 4:  # noqa: PLR2004  IPv4
+        return text
+    if address.ipv4_mapped is not None:  # as a proxy that listens on both writes it
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
 def _root_path(request: Request) -> str:
     # Within a Mount root_path has the mount's own path too.
     return str(request.scope.get("app_root_path", request.scope.get("root_path", "")))
@@ -141,101 +243,146 @@ def _forwarded(request: Request, settings: Settings, word: str) -> str | None:
     return request.headers.get(f"x-forwarded-{word}", "").partition(",")[0].strip() or None
 
 
-def stream(
-    iterator: Iterator[bytes],
-    media_type: str,
-    on_close: Callable[[], None],
+def respond(
+    begin: Callable[[], Answering],
     *,
     patience: float,
-    on_gone: Callable[[], None] | None = None,
+    turn: AbstractAsyncContextManager[None] | None = None,
     headers: Mapping[str, str] | None = None,
+    accept_encoding: str | None = None,
+    status: int = 200,
 ) -> Response:
-    """Send what ``iterator`` gives; it runs in worker threads.
+    """Send the answer that ``begin`` makes in a worker thread, once it is this request's ``turn``.
 
-    Nothing is sent before the first block is there, so a Fault until then becomes a proper fault document. ``on_close``
-    is called once in any case, when nothing runs ``iterator`` any more. ``on_gone`` is called as soon as the client
-    goes away, while another thread may be within ``iterator``: it has to make that end soon (a query is cancelled).
-    A client that has not taken a block after ``patience`` seconds is given up, too: a few that sleep would keep all
-    connections of the database, whose own time limit does not end a query that nobody reads.
+    It is compressed as ``accept_encoding``, the request's header, allows, unless ``headers`` say how long it is.
+
+    Nothing is sent before the first block is there, so a Fault until then becomes a proper fault document. A small
+    answer is sent whole, with its length. A client that has not taken a block after ``patience`` seconds is given up: a
+    few that sleep would keep all connections of the database, whose own time limit does not end a query that nobody
+    reads.
     """
-    return _Stream(iterator, media_type, on_close, on_gone, patience, headers or {})
+    coding = None if "Content-Length" in (headers or {}) else choose(accept_encoding)
+    return _Stream(Work(begin, coding), patience, turn, headers or {}, status)
 
 
-class _Stream(StreamingResponse):
+class BrokenOffError(Exception):
+    """An answer of which something has been sent cannot be brought to its end; its connection has to break off."""
+
+
+class _Stream(Response):
     def __init__(
         self,
-        iterator: Iterator[bytes],
-        media_type: str,
-        on_close: Callable[[], None],
-        on_gone: Callable[[], None] | None,
+        work: Work,
         patience: float,
+        turn: AbstractAsyncContextManager[None] | None,
         headers: Mapping[str, str],
+        status: int,
     ) -> None:
-        # As a header the media type stays as it is; starlette would add a charset to text (DALI-05).
-        super().__init__(iterator, headers={"Content-Type": media_type, **headers})
-        self._iterator = iterator
-        self._on_close = on_close
-        self._on_gone = on_gone
+        super().__init__(status_code=status)
+        self.raw_headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+        self._work = work
         self._patience = patience
+        self._turn = turn
         self._is_gone = False
+        self._is_ending = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        under_way = _under_way(scope["app"])
+        under_way.add(self._work)
         try:
-            if scope["method"] == "HEAD":
-                await self._start(send)
-                await send({"type": "http.response.body", "body": b""})
-            else:
-                await self._send_all(receive, send)
+            await self._run(scope, receive, send)
         finally:
-            with anyio.CancelScope(shield=True):
-                await run_in_threadpool(self._close)
+            under_way.discard(self._work)
 
-    async def _send_all(self, receive: Receive, send: Send) -> None:
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._watch, receive, tasks.cancel_scope)
             try:
-                await self._send_blocks(send)
+                async with self._turn or contextlib.nullcontext():
+                    await self._answer(scope, send)
             except Exception as error:  # noqa: BLE001  raised again below, out of the task group
                 failure = error
             tasks.cancel_scope.cancel()
-        if failure is not None and not self._is_gone:
-            raise failure
-
-    async def _send_blocks(self, send: Send) -> None:
-        block = await run_in_threadpool(next, self._iterator, None)
-        await self._start(send)
         try:
-            while block is not None:
-                with anyio.fail_after(self._patience):
-                    await send({"type": "http.response.body", "body": block, "more_body": True})
-                block = await run_in_threadpool(next, self._iterator, None)
+            if failure is not None and not self._is_gone:
+                raise failure
+        finally:
+            del failure  # which refers to this frame: files would stay open until Python looks for such circles
+
+    async def _answer(self, scope: Scope, send: Send) -> None:
+        try:
+            await self._send_blocks(send, is_head=scope["method"] == "HEAD")
+        finally:
+            if not self._work.is_closed:
+                with anyio.CancelScope(shield=True):
+                    await run_in_threadpool(self._work.close)
+
+    async def _send_blocks(self, send: Send, *, is_head: bool) -> None:
+        # HEAD waits for the first blocks, too, as a fault gives its own status and a small answer its length; of an
+        # answer of known length, which is cut from a plate, it needs the beginning alone.
+        is_known = b"content-length" in dict(self.raw_headers)
+        begun = await run_in_threadpool(self._work.first, 0 if is_head and is_known else _SMALL)
+        is_all = begun.is_all
+        await self._start(send, begun)
+        if is_head:
+            await self._send(send, b"", more=False)
+            return
+        try:
+            await self._send(send, begun.body, more=not is_all)
+            while not is_all:
+                block = await run_in_threadpool(self._work.next)
+                is_all = block is None
+                await self._send(send, block or b"", more=not is_all)
         except Fault as fault:
             # The status is gone and this format has no place for a fault: the client has to see a broken answer.
-            raise RuntimeError(f"answer broken off: {fault.text}") from fault
+            raise BrokenOffError(fault.text) from fault
         except TimeoutError as error:
-            raise RuntimeError(f"answer broken off: its client did not take a block in {self._patience:g} s") from error
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            raise BrokenOffError(f"its client did not take a block in {self._patience:g} s") from error
+
+    async def _send(self, send: Send, block: bytes, *, more: bool) -> None:
+        self._is_ending = not more
+        with anyio.fail_after(self._patience):
+            await send({"type": "http.response.body", "body": block, "more_body": more})
 
     async def _watch(self, receive: Receive, scope: anyio.CancelScope) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
+        if self._is_ending:  # the server's word for the end of a request as well
+            return
         self._is_gone = True
-        if self._on_gone is not None:
-            with anyio.CancelScope(shield=True):
-                await run_in_threadpool(self._on_gone)
+        with anyio.CancelScope(shield=True):
+            while not await run_in_threadpool(self._work.leave):  # noqa: ASYNC110  a thread's step sets no event
+                await anyio.sleep(AGAIN_SECONDS)
         scope.cancel()
 
-    async def _start(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+    async def _start(self, send: Send, begun: Beginning) -> None:
+        # As a header the media type stays as it is; starlette would add a charset to text (DALI-05).
+        headers = [*self.raw_headers, (b"content-type", begun.media_type.encode("latin-1"))]
+        if b"content-length" not in dict(headers):
+            headers.append((b"vary", b"Accept-Encoding"))
+            if begun.is_all:
+                headers.append((b"content-length", str(len(begun.body)).encode()))
+        if begun.coding is not None:
+            headers.append((b"content-encoding", begun.coding.encode()))
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
 
-    def _close(self) -> None:
-        close = getattr(self._iterator, "close", None)
-        try:
-            if close is not None:
-                close()
-        finally:
-            self._on_close()
+
+def end_answers(app: Starlette) -> None:
+    """End all answers of an application that are under way, as a server does that is being stopped.
+
+    Their queries are cancelled. What has not begun becomes a fault document; a table is closed with an ERROR where its
+    form has a place for it, or broken off. It may take a moment, and is for a worker thread.
+    """
+    for work in tuple(_under_way(app)):
+        work.stop()
+
+
+def _under_way(app: Starlette) -> set[Work]:
+    if not hasattr(app.state, "under_way"):
+        app.state.under_way = set()
+    under_way: set[Work] = app.state.under_way
+    return under_way
 
 
 def fault_response(
@@ -261,10 +408,10 @@ def fault_handler(style_of: Callable[[Request], FaultStyle]) -> Callable[[Reques
             return fault_response(error, style)
         if isinstance(error, HTTPException):
             return _http_fault(request, error, style)
-        incident = uuid.uuid4().hex[:12]
-        _log.error("incident %s at %s %s", incident, request.method, request.url.path, exc_info=error)
-        text = f"something went wrong in this service; its log has the details under incident {incident}"
-        return fault_response(FatalFault(text), style)
+        if isinstance(error, BrokenOffError):  # nobody sees this answer, as another one has begun
+            _log.warning("%s %s: answer broken off: %s", request.method, request.url.path, error)
+            return fault_response(TransientFault(str(error)), style)
+        return fault_response(unforeseen(error, _log, f"at {request.method} {request.url.path}"), style)
 
     return handle
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vo.context import Context, origin
 from vo.dali.parameters import Parameters, response_format
-from vo.datalink.bounds import read_bounds
+from vo.datalink.bounds import bounds_of
 from vo.datalink.fields import FIELDS
-from vo.db.archive import find_plates
+from vo.db.archive import FoundPlate, Outline, find_outlined
 from vo.db.records import Exposure, PlateBundle
 from vo.errors import UsageFault
 from vo.metadata.collection import Collection
 from vo.products.images import find_cut_source
-from vo.products.links import DATALINK_TYPE, Link, list_links
-from vo.tables.descriptor import Bounds, ServiceDescriptor, soda_descriptor
+from vo.products.links import DATALINK_TYPE, Link, list_links, list_plate_links, plate_did
+from vo.tables.descriptor import ServiceDescriptor, soda_descriptor, soda_jobs_descriptor
 from vo.tables.votable import Document, write_rows
 
 STANDARD_ID = "ivo://ivoa.net/std/DataLink#links-1.1"
@@ -28,12 +28,21 @@ Row = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An exposure and the XML ID of its SODA descriptor, None when nothing can be cut from it."""
+    """An exposure, or a plate (``exposure`` is None), and the XML ID of its SODA descriptor; None: nothing can be cut.
+
+    ``outlines`` are those of what can be cut.
+    """
 
     bundle: PlateBundle
-    exposure: Exposure
+    exposure: Exposure | None
     collection: Collection
+    outlines: tuple[Outline, ...]
     service_id: str | None
+
+    @property
+    def did(self) -> str:
+        """Its identifier as it is published."""
+        return plate_did(self.bundle.exposures[0]) if self.exposure is None else self.exposure.publisher_did
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +79,13 @@ def _media_type(parameters: Parameters) -> str:
 
 def _collect(context: Context, ids: Sequence[str], base_url: str, request_url: str) -> tuple[Document, list[Row]]:
     with context.database.read() as connection:
-        plates = find_plates(connection, ids) if ids else {}
-        found = _find(context, ids, plates)
-        bounds = read_bounds(connection, (item.exposure for item in found.values() if item.service_id))
+        plates = find_outlined(connection, ids, [collection.name for collection in context.collections])
+    found = _find(context, plates)
     rows = [row for did in ids for row in _rows(did, found.get(did), base_url)]
     document = Document(
         fields=FIELDS,
-        infos=origin(_credited(context, found), protocol=STANDARD_ID, request=request_url),
-        descriptors=_descriptors(list(found.values()), bounds, base_url),
+        infos=origin(context, _credited(context, found), protocol=STANDARD_ID, request=request_url),
+        descriptors=_descriptors(list(found.values()), base_url),
         overflow_text=(
             f"Only the first {context.settings.ids_per_call} IDs are answered, the most in one request (ids_per_call); "
             "ask for the others in further requests."
@@ -86,22 +94,24 @@ def _collect(context: Context, ids: Sequence[str], base_url: str, request_url: s
     return document, rows
 
 
-def _credited(context: Context, found: dict[str, Found]) -> Context:
-    """The context with just the collections of these exposures: their credits stand in the answer."""
+def _credited(context: Context, found: dict[str, Found]) -> tuple[Collection, ...]:
+    """The collections of these exposures: their credits stand in the answer."""
     names = {item.collection.name for item in found.values()}
-    return replace(context, collections=tuple(one for one in context.collections if one.name in names))
+    return tuple(one for one in context.collections if one.name in names)
 
 
-def _find(context: Context, ids: Sequence[str], plates: dict[str, tuple[PlateBundle, Exposure]]) -> dict[str, Found]:
+def _find(context: Context, plates: dict[str, FoundPlate]) -> dict[str, Found]:
     collections = {collection.name: collection for collection in context.collections}
     found: dict[str, Found] = {}
-    for did in ids:
-        bundle, exposure = plates.get(did, (None, None))
-        collection = None if bundle is None else collections.get(bundle.plate.collection)
-        if bundle is None or exposure is None or collection is None:
+    for did, plate in plates.items():
+        collection = collections.get(plate.bundle.plate.collection)
+        if collection is None:
             continue
-        can_cut = find_cut_source(bundle, exposure, collection) is not None
-        found[did] = Found(bundle, exposure, collection, f"soda{len(found) + 1}" if can_cut else None)
+        exposures = plate.bundle.exposures if plate.exposure is None else (plate.exposure,)
+        cut = {one.publisher_did for one in exposures if find_cut_source(plate.bundle, one, collection) is not None}
+        outlines = tuple(one for one in plate.outlines if one.publisher_did in cut)
+        service_id = f"soda{len(found) + 1}" if cut else None
+        found[did] = Found(plate.bundle, plate.exposure, collection, outlines, service_id)
     return found
 
 
@@ -111,12 +121,15 @@ def _rows(asked: str, found: Found | None, base_url: str) -> list[Row]:
             semantics="#this",
             local_semantics="unknown",
             description="No dataset of this identifier",
-            error_message=f"NotFoundFault: {asked} is not the identifier (obs_publisher_did) of an exposure here",
+            error_message=f"NotFoundFault: {asked} is no identifier of an exposure (obs_publisher_did) or a plate here",
             link_auth=None,
             link_authorized=None,
         )
         return [_row(asked, unknown)]
-    links = list_links(found.bundle, found.exposure, found.collection, base_url, found.service_id)
+    if found.exposure is None:
+        links = list_plate_links(found.bundle, found.collection, base_url, found.service_id)
+    else:
+        links = list_links(found.bundle, found.exposure, found.collection, base_url, found.service_id)
     return [_row(asked, link) for link in links]
 
 
@@ -137,23 +150,27 @@ def _row(asked: str, link: Link) -> Row:
     )
 
 
-def _descriptors(found: Sequence[Found], bounds: dict[str, Bounds], base_url: str) -> tuple[ServiceDescriptor, ...]:
-    """A SODA descriptor for every exposure that can be cut, with its own identifier and bounds (SOD-09).
+def _descriptors(found: Sequence[Found], base_url: str) -> tuple[ServiceDescriptor, ...]:
+    """A SODA descriptor for all that can be cut, with its own identifier and bounds (SOD-09).
 
-    A document of several exposures begins with one that takes the ID from each row: pyVO's ``processed()`` always
-    uses the first descriptor of a document, and would cut the first exposure in place of the others.
+    A document of several IDs begins with one that takes the ID from each row: pyVO's ``processed()`` always
+    uses the first descriptor of a document, and would cut the first exposure in place of the others. The last one
+    is that of jobs.
     """
     own = tuple(
         soda_descriptor(
             base_url,
-            did=item.exposure.publisher_did,
-            bounds=bounds.get(item.exposure.publisher_did),
+            did=item.did,
+            bounds=bounds_of(item.outlines),
             id=item.service_id,
             name=item.service_id.replace("soda", "cutout"),
         )
         for item in found
         if item.service_id is not None
     )
-    if len(found) == 1 or not own:
-        return own
-    return (soda_descriptor(base_url, ref="ID", id="soda", name="cutout"), *own)
+    if not own:
+        return ()
+    if len(found) == 1:
+        return (*own, soda_jobs_descriptor(base_url, did=found[0].did, bounds=bounds_of(found[0].outlines)))
+    each = soda_descriptor(base_url, ref="ID", id="soda", name="cutout")
+    return (each, *own, soda_jobs_descriptor(base_url, ref="ID"))

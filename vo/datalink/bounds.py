@@ -1,37 +1,52 @@
-"""The part of the sky that cutouts of an exposure can cover, read from the footprints that searches use."""
+"""The part of the sky that cutouts can cover, made from the footprints that searches use."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
 
-from psycopg import Connection, sql
-from psycopg.rows import TupleRow
+import numpy as np
 
-from vo.db.records import Exposure
+from vo.db.archive import Outline
+from vo.pixels.frames import apart, lonlat, unit
 from vo.tables.descriptor import Bounds
 
-_ONE = sql.SQL(
-    "SELECT obs_publisher_did, s_ra, s_dec, s_fov, s_region_text FROM {} "
-    "WHERE obs_publisher_did = ANY(%s) AND s_region_text IS NOT NULL"
-)
+#: Beyond this radius the farthest point of an outline need not be one of its vertices.
+_HALF_SKY = 90.0
 
 
-def read_bounds(connection: Connection[TupleRow], exposures: Iterable[Exposure]) -> dict[str, Bounds]:
-    """Footprints by publisher DID, in one statement however many exposures and collections are asked for.
+def bounds_of(outlines: Sequence[Outline]) -> Bounds | None:
+    """What cutouts of these exposures can cover: a circle around all outlines, and the outline where there is but one.
 
-    An exposure whose footprint is not known (or was refused by ingest) is left out.
+    Exposures may lie anywhere on the sky, so that no single polygon covers several of them and little else. None when
+    no footprint is known, or when the circle would have a radius of 90 degrees or more.
     """
-    dids: dict[str, list[str]] = {}
-    for exposure in exposures:
-        dids.setdefault(exposure.collection, []).append(exposure.publisher_did)
-    if not dids:
-        return {}
-    statement = sql.SQL(" UNION ALL ").join(_ONE.format(sql.Identifier(name, "plates")) for name in dids)
-    rows = connection.execute(statement, list(dids.values())).fetchall()
-    return {did: Bounds((ra, dec, fov / 2), parse_region(region)) for did, ra, dec, fov, region in rows}
+    if not outlines:
+        return None
+    if len(outlines) == 1:
+        (one,) = outlines
+        return Bounds((one.ra, one.dec, one.fov / 2), parse_region(one.region))
+    circle = _cover([vertex for one in outlines for vertex in parse_region(one.region)])
+    return None if circle is None else Bounds(circle)
 
 
 def parse_region(text: str) -> tuple[tuple[float, float], ...]:
     """The vertices (degrees) of ``POLYGON ICRS lon lat lon lat ...``."""
     numbers = [float(word) for word in text.split() if word[0] in "+-.0123456789"]
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _cover(vertices: Sequence[tuple[float, float]]) -> tuple[float, float, float] | None:
+    """A circle around points, and so around the great circles between them; None when there is no small one."""
+    vectors = unit(*np.array(vertices, dtype=np.float64).T)
+    middle = vectors.mean(axis=0)
+    length = float(np.linalg.norm(middle))
+    if length < 1e-6:  # noqa: PLR2004 - points all around the sky have no middle
+        return None
+    middle /= length
+    radius = math.degrees(float(apart(vectors, middle).max()))
+    if radius >= _HALF_SKY:
+        return None
+    ra, dec = lonlat(middle)
+    # A nanodegree more, for what rounding takes.
+    return float(ra), float(dec), radius + 1e-9

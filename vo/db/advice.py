@@ -9,6 +9,7 @@ from vo.db.explain import Scan
 from vo.metadata.fields import Catalogue, Index, Kind, Table
 
 _POSITION = re.compile(r"spoint\(radians\((\w+)\), radians\((\w+)\)\)")
+_WORDS = re.compile(r"vo\.words\((\w+)\)")
 _WORD = re.compile(r"\w+")
 
 
@@ -43,6 +44,8 @@ def _hint(scan: Scan, table: Table | None) -> str:
 def indexed_forms(table: Table) -> Iterator[str]:
     """The conditions on a table that an index answers, as they are written in ADQL."""
     yield from dict.fromkeys(form for index in table.indexes if (form := _spatial(index, table)))
+    words = (_WORDS.fullmatch(index.parts[0]) for index in table.indexes)
+    yield from (f"1 = ivo_hasword({found[1]}, '...')" for found in words if found)
     plain = [table.primary_key[0]] if table.primary_key else []
     plain += [index.parts[0] for index in table.indexes if index.method == "btree"]
     columns = [name for name in dict.fromkeys(plain) if name in table.by_name]

@@ -147,6 +147,9 @@ class Cluster:
             pid = self._running()
             if pid is not None:
                 self._end(pid)
+            elif self._server is not None:  # somebody else has ended it
+                with suppress(subprocess.TimeoutExpired):
+                    self._server.wait(_STOP_SECONDS)
             self._release()
 
     def __enter__(self) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
@@ -16,6 +16,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from vo.db.cluster import DATABASE, SUPERUSER, Cluster
 from vo.db.faults import translate
 from vo.db.stream import BatchStream, QueryPool
+from vo.db.uploads import UploadedTable
 from vo.errors import OperatorFault, TransientFault
 from vo.settings import Settings
 
@@ -23,9 +24,12 @@ LOG = logging.getLogger(__name__)
 
 OWNER = "vo_owner"
 SERVICE = "vo_service"
+JOBS = "vo_jobs"
 QUERY = "vo_query"
 _SERVICE_CONNECTIONS = 8
 _WAIT_SECONDS = 5.0
+#: Records are read as texts (vo.db.archive), in which floats need all their digits, however the server is set.
+_ALL_DIGITS = "SET extra_float_digits = 1"
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Database:
     owner_dsn: str
     service_dsn: str
     query_dsn: str
+    jobs_dsn: str
     is_private: bool
     settings: Settings
     queries: QueryPool = field(init=False, repr=False, compare=False)
@@ -67,14 +72,12 @@ class Database:
 
         Rows that do not fit together (a scan without its plate) are found at the end and are an OperatorFault.
         """
-        with _faults(), closing(psycopg.connect(self.owner_dsn)) as connection:
+        with faults(), closing(psycopg.connect(self.owner_dsn)) as connection:
             connection.execute(f"SET ROLE {OWNER}")
+            connection.execute(_ALL_DIGITS)
             yield connection
-            try:
+            with _misfits():
                 connection.commit()
-            except errors.IntegrityError as error:
-                detail = error.diag.message_detail or error.diag.message_primary
-                raise OperatorFault(f"rows do not fit together ({error.diag.constraint_name}): {detail}") from error
 
     @property
     def service(self) -> ConnectionPool[Connection[TupleRow]]:
@@ -88,12 +91,18 @@ class Database:
 
         A server that is away or busy is a TransientFault.
         """
-        with _faults(), self.service.connection() as connection:
+        with faults(), self.service.connection() as connection:
             yield connection
 
-    def stream(self, sql: str, seconds: float, on_start: Callable[[BatchStream], None] | None = None) -> BatchStream:
+    def stream(
+        self,
+        sql: str,
+        seconds: float,
+        on_start: Callable[[BatchStream], None] | None = None,
+        uploads: Sequence[UploadedTable] = (),
+    ) -> BatchStream:
         """Run a user's query as the query role for at most ``seconds``; see :class:`BatchStream` for the rest."""
-        return self.queries.stream(sql, seconds, on_start)
+        return self.queries.stream(sql, seconds, on_start, uploads)
 
     def close(self) -> None:
         """Close all pools."""
@@ -106,7 +115,8 @@ def open_database(settings: Settings) -> Iterator[Database]:
     """Open the database of the settings: that of ``dsn``, or the private cluster in ``data_dir``, which is started."""
     if settings.dsn is None:
         needed = settings.query_connections + _SERVICE_CONNECTIONS
-        with Cluster(settings.data_dir, {"max_connections": str(20 + 2 * needed)}) as cluster:
+        needed += settings.workers * (settings.worker_jobs + _SERVICE_CONNECTIONS)
+        with Cluster(settings.data_dir, {"max_connections": str(40 + 2 * needed)}) as cluster:
             database = private(cluster, settings)
             try:
                 yield database
@@ -127,6 +137,7 @@ def private(cluster: Cluster, settings: Settings, name: str = DATABASE) -> Datab
         owner_dsn=cluster.dsn(SUPERUSER, name),
         service_dsn=cluster.dsn(SERVICE, name),
         query_dsn=cluster.dsn(QUERY, name),
+        jobs_dsn=cluster.dsn(JOBS, name),
         is_private=True,
         settings=settings,
     )
@@ -145,13 +156,30 @@ def external(settings: Settings) -> Database:
         owner_dsn=dsn,
         service_dsn=dsn,
         query_dsn=make_conninfo(settings.query_dsn, connect_timeout=10),
+        jobs_dsn=dsn,
         is_private=False,
         settings=settings,
     )
 
 
+def check_keys(connection: Connection[TupleRow]) -> None:
+    """Find rows that do not fit together now, not only when the owner's transaction ends; the same fault."""
+    with _misfits():
+        connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+@contextmanager
+def _misfits() -> Iterator[None]:
+    try:
+        yield
+    except errors.IntegrityError as error:
+        detail = error.diag.message_detail or error.diag.message_primary
+        raise OperatorFault(f"rows do not fit together ({error.diag.constraint_name}): {detail}") from error
+
+
 def _configure_service(connection: Connection[TupleRow]) -> None:
     connection.execute(f"SET ROLE {SERVICE}")
+    connection.execute(_ALL_DIGITS)
     connection.execute("SET default_transaction_read_only = on")
     # What is read in several statements fits together, also while an ingest commits.
     connection.execute("SET default_transaction_isolation = 'repeatable read'")
@@ -159,7 +187,7 @@ def _configure_service(connection: Connection[TupleRow]) -> None:
 
 
 @contextmanager
-def _faults() -> Iterator[None]:
+def faults() -> Iterator[None]:
     """Turn a database that is away or busy into a fault; errors of our own SQL stay what they are."""
     try:
         yield

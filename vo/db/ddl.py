@@ -20,6 +20,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def quote_table(name: str) -> str:
+    """Quote one of our own tables, ``schema.table``, for SQL."""
+    return ".".join(map(quote, name.split(".")))
+
+
 def qualified(table: Table) -> str:
     """``"schema"."table"``."""
     return f"{quote(table.schema)}.{quote(table.name)}"
@@ -60,7 +65,9 @@ def keep_plain(table: Table) -> Iterator[str]:
 
 
 def create_view(table: Table) -> str:
-    """Statement that creates a view with the hidden columns of its table."""
+    """Statement that creates a view; one of a single table has the hidden columns of that."""
+    if table.view_query is not None:
+        return f"CREATE VIEW {qualified(table)} AS\n{table.view_query}"
     names = ", ".join(quote(name) for name, _ in stored_columns(table))
     source = f"{quote(table.schema)}.{quote(table.view_of or '')}"
     return f"CREATE VIEW {qualified(table)} AS SELECT {names} FROM {source} WHERE {table.view_condition or 'true'}"
@@ -70,8 +77,10 @@ def create_index(table: Table, index: Index) -> str:
     """Statement that creates the index if it is missing."""
     parts = ", ".join(quote(part) if part.isidentifier() else part for part in index.parts)
     unique = "UNIQUE " if index.unique else ""
+    filled = "" if index.fillfactor is None else f" WITH (fillfactor = {index.fillfactor})"
     return (
-        f"CREATE {unique}INDEX IF NOT EXISTS {quote(index.name)} ON {qualified(table)} USING {index.method} ({parts})"
+        f"CREATE {unique}INDEX IF NOT EXISTS {quote(index.name)} ON {qualified(table)} "
+        f"USING {index.method} ({parts}){filled}"
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from adbc_driver_manager import AdbcStatusCode
+
 from vo.errors import FatalFault, Fault, TimeLimitFault, TransientFault, UsageFault
 
 LOG = logging.getLogger(__name__)
@@ -11,6 +13,7 @@ LOG = logging.getLogger(__name__)
 CANCELED = "57014"
 _INTERNAL = "XX000"
 _OUT_OF_RANGE = "22003"
+_DISK_FULL = "53100"
 
 _SHAPE = (
     "a shape is not valid: a polygon needs three corners or more, must not cross itself and not fill a hemisphere; "
@@ -19,6 +22,9 @@ _SHAPE = (
 
 #: pgSphere's own checks have no code of their own: words of polygons, of circles, and of shapes made from NaN.
 _PGSPHERE = ("spher", "radius must be", "parsing: syntax error")
+
+#: What PostgreSQL says when an operator ends a query; with the time limit it shares one SQLSTATE.
+_BY_A_PERSON = "due to user request"
 
 #: What PostgreSQL says, without a code, when two texts together have more than a gigabyte.
 _TOO_LARGE = "invalid memory alloc request size"
@@ -74,6 +80,16 @@ class LostFault(TransientFault):
     """The connection has gone; a new one may do better."""
 
 
+def sqlstate_of(error: Exception) -> str:
+    """The SQLSTATE of a driver's error, "" where it has none.
+
+    Of its own questions to the database, when they are cancelled, the driver keeps no SQLSTATE, but says so.
+    """
+    state: str | None = getattr(error, "sqlstate", None)
+    is_cancelled = getattr(error, "status_code", None) == AdbcStatusCode.CANCELLED
+    return state or (CANCELED if is_cancelled else "")
+
+
 def is_lost(sqlstate: str | None) -> bool:
     """Whether an error means that its connection is of no more use."""
     return not sqlstate or sqlstate.startswith(("08", "57P", "XX", "58"))
@@ -87,7 +103,8 @@ def translate(sqlstate: str | None, raw: str, *, seconds: float | None = None, c
     state = sqlstate or ""
     LOG.info("the database says %s: %s", state or "(no code)", raw.strip())
     if state == CANCELED:
-        return TransientFault("the query was cancelled") if cancelled else _too_long(seconds)
+        is_cancelled = cancelled or _BY_A_PERSON in raw
+        return TransientFault("the query was cancelled") if is_cancelled else _too_long(seconds)
     words = _USAGE.get(state)
     if state == _OUT_OF_RANGE:
         words = next((better for said, better in _DOMAINS if said in raw), words)
@@ -99,6 +116,8 @@ def translate(sqlstate: str | None, raw: str, *, seconds: float | None = None, c
         words = "a value does not fit the function or type it is used with"
     if words is not None:
         return UsageFault(f"the query failed on its data: {words}")
+    if state == _DISK_FULL:
+        return TransientFault("the database has no room on its disk: ask for fewer rows to join and sort, or later")
     if not state or state.startswith(_TRANSIENT):
         kind = LostFault if is_lost(state) else TransientFault
         return kind("the database does not answer at the moment: try again soon", retry_after=10)

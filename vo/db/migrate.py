@@ -1,14 +1,14 @@
 """Makes the database what the catalogue says: roles, schemas, tables, indexes, TAP_SCHEMA, grants. Repeatable.
 
 The order: ``schema/sql`` files numbered below 100 (as administrator), tables and views of the catalogue, files below
-900 (as owner), TAP_SCHEMA, the remaining files (as administrator). The administrator's files run each time, since what
-they grant on the database itself is not kept by a copy of it; an owner's file, a table or a view whose definition
-has not changed since it was last made is left alone (``vo.applied`` remembers digests). All is one transaction.
+900 and the queue of jobs (as owner), TAP_SCHEMA, the remaining files (as administrator). The administrator's files run
+each time, since what they grant on the database itself is not kept by a copy of it; an owner's file, a table or a view
+whose definition has not changed since it was last made is left alone (``vo.applied`` remembers digests). All is one
+transaction.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,8 +17,9 @@ import psycopg
 from psycopg import Connection, errors
 from psycopg.rows import TupleRow
 
-from vo.db import ddl, tap_schema
-from vo.db.connect import OWNER, QUERY, SERVICE, Database
+from vo.db import ddl, queue, tap_schema
+from vo.db.applied import is_applied, remember
+from vo.db.connect import JOBS, OWNER, QUERY, SERVICE, Database
 from vo.errors import OperatorFault
 from vo.metadata.fields import Catalogue, Table
 
@@ -96,13 +97,14 @@ def _initialise(
         if number < _FIRST_OF_OWNER:
             _run_files(connection, paths, always=True)
     if database.is_private:
-        connection.execute(f"ALTER ROLE {SERVICE} LOGIN")
-        connection.execute(f"ALTER ROLE {QUERY} LOGIN")
+        for role in (SERVICE, JOBS, QUERY):
+            connection.execute(f"ALTER ROLE {role} LOGIN")
     connection.execute(f"SET ROLE {OWNER}")
     _make_tables(connection, catalogue)
     for number, paths in files.items():
         if _FIRST_OF_OWNER <= number < _FIRST_OF_GRANTS:
             _run_files(connection, paths)
+    queue.install(connection)
     tap_schema.fill(connection, catalogue)
     _remember_collections(connection, catalogue)
     connection.execute("RESET ROLE")
@@ -124,10 +126,10 @@ def _files(folder: Path) -> dict[int, list[Path]]:
 def _run_files(connection: Connection[TupleRow], paths: Iterable[Path], *, always: bool = False) -> None:
     for path in paths:
         text = path.read_text(encoding="utf-8")
-        if not always and _is_applied(connection, path.name, text):
+        if not always and is_applied(connection, path.name, text):
             continue
         _execute(connection, text)
-        _applied(connection, path.name, text)
+        remember(connection, path.name, text)
 
 
 def _execute(connection: Connection[TupleRow], text: str) -> None:
@@ -138,9 +140,9 @@ def _make_tables(connection: Connection[TupleRow], catalogue: Catalogue) -> None
     for schema in catalogue.schemas:
         _execute(connection, f"CREATE SCHEMA IF NOT EXISTS {ddl.quote(schema.name)}")
     tables = [table for table in catalogue.tables if not table.is_view]
-    changed = {table.qualified for table in tables if not _is_applied(connection, table.qualified, repr(table))}
+    changed = {table.qualified for table in tables if not is_applied(connection, table.qualified, repr(table))}
     for table in catalogue.tables:
-        if table.is_view and f"{table.schema}.{table.view_of}" in changed:
+        if table.is_view and _reads(table, changed):
             _execute(connection, f"DROP VIEW IF EXISTS {ddl.qualified(table)}")
     for table in tables:
         if table.qualified in changed:
@@ -148,10 +150,17 @@ def _make_tables(connection: Connection[TupleRow], catalogue: Catalogue) -> None
     for table in tables:
         if table.qualified in changed:
             _make_keys(connection, table, catalogue)
-            _applied(connection, table.qualified, repr(table))
+            remember(connection, table.qualified, repr(table))
     for table in catalogue.tables:
         if table.is_view:
             _make_view(connection, table)
+
+
+def _reads(view: Table, changed: set[str]) -> bool:
+    """Whether a view may read one of the changed tables; SQL of one's own may read any of its schema."""
+    if view.view_of is not None:
+        return f"{view.schema}.{view.view_of}" in changed
+    return any(name.partition(".")[0] == view.schema for name in changed)
 
 
 def _make_table(connection: Connection[TupleRow], table: Table) -> None:
@@ -210,34 +219,16 @@ def _make_keys(connection: Connection[TupleRow], table: Table, catalogue: Catalo
 
 def _make_view(connection: Connection[TupleRow], table: Table) -> None:
     statement = ddl.create_view(table)
-    if _stored(connection, table) and _is_applied(connection, table.qualified, statement):
+    if _stored(connection, table) and is_applied(connection, table.qualified, statement):
         return
     _execute(connection, f"DROP VIEW IF EXISTS {ddl.qualified(table)}")
     _execute(connection, statement)
     for comment in ddl.comments(table):
         _execute(connection, comment)
-    _applied(connection, table.qualified, statement)
+    remember(connection, table.qualified, statement)
 
 
 def _remember_collections(connection: Connection[TupleRow], catalogue: Catalogue) -> None:
     names = [table.schema for table in catalogue.tables if table.name == "plates"]
     connection.execute("DELETE FROM vo.collection WHERE name <> ALL(%s)", (names,))
     connection.execute("INSERT INTO vo.collection SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING", (names,))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _is_applied(connection: Connection[TupleRow], name: str, text: str) -> bool:
-    row = connection.execute("SELECT digest FROM vo.applied WHERE name = %s", (name,)).fetchone()
-    return row == (_digest(text),)
-
-
-def _applied(connection: Connection[TupleRow], name: str, text: str) -> None:
-    connection.execute(
-        "INSERT INTO vo.applied (name, digest) VALUES (%s, %s) "
-        "ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, applied = now() "
-        "WHERE applied.digest <> excluded.digest",
-        (name, _digest(text)),
-    )

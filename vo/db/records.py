@@ -7,7 +7,10 @@ Readers make them, the loader writes them, Datalink and SODA read them back.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass, field
+
+_NUMBER = re.compile(r"([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,12 @@ class Plate:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The digital image of a whole plate, whether or not its file is here; ``width`` and ``height`` in pixels."""
+    """The digital image of a whole plate, whether or not its file is here; ``width`` and ``height`` in pixels.
+
+    ``rotation_deg`` is how the plate lay on the scanner. ``turn_deg`` (0, 90, 180 or -90) is by how much the pixels of
+    its base files have to be turned counter-clockwise, as they are displayed with the first row at the bottom, to lie
+    on the grid that its solutions are written for.
+    """
 
     collection: str
     plate_id: str
@@ -48,6 +56,7 @@ class Scan:
     rotation_deg: float | None = None
     scan_date: dt.datetime | None = None
     made_date: dt.datetime | None = None
+    turn_deg: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,8 @@ class Solution:
     ``header`` is the FITS header text (80-character cards joined by newlines) that holds the WCS,
     ``wcs_key`` its alternate letter (" " for the untagged one), ``width`` and ``height`` the pixel grid it is
     written for. ``exposure_id`` is the exposure it is matched with, None when none is known. Of the versions
-    of one ``solution_id`` exactly one ``is_current``.
+    of one ``solution_id`` exactly one ``is_current``. ``residual`` is the root mean square distance in arcsec of its
+    ``star_count`` reference stars from their catalogue places, where the pipeline told it.
     """
 
     collection: str
@@ -106,6 +116,13 @@ class Solution:
     result_id: str | None = None
     pipeline: str | None = None
     made_date: dt.datetime | None = None
+    residual: float | None = None
+    star_count: int | None = None
+
+    @property
+    def order(self) -> tuple[str | int, ...]:
+        """Sorts the solutions of a scan as their numbers tell: s2 before s10."""
+        return tuple(int(part) if place % 2 else part for place, part in enumerate(_NUMBER.split(self.solution_id)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +131,10 @@ class Product:
 
     ``role`` is one of :data:`ROLES`. ``location`` is ``file:``, ``s3:`` or ``https:``, None when the file is known to
     exist elsewhere but is not held here. ``bin_factor`` tells how many scan pixels one pixel of an image covers along
-    each axis; ``hdu`` is the image's HDU in a FITS file. ``product_id`` is ``<collection>/<plate>/<file name>``,
-    permanent.
+    each axis; ``hdu`` is the image's HDU in a FITS file. ``is_base`` marks an image whose header has no coordinates:
+    the current solutions are put into it on its way out. ``checksum`` is ``<algorithm>:<hexadecimal digits>``.
+    ``missing_date`` tells when it was looked for in vain, None while it is where it should be. ``product_id`` is
+    ``<collection>/<plate>/<file name>``, permanent.
     """
 
     product_id: str
@@ -133,10 +152,19 @@ class Product:
     hdu: int = 0
     bin_factor: int = 1
     description: str | None = None
+    is_base: bool = False
+    checksum: str | None = None
+    missing_date: dt.datetime | None = None
 
 
-#: What a product is to its plate: full FITS, binned FITS, preview, thumbnail, photographs, logbook page.
-ROLES = ("fits", "fits_binned", "preview", "thumbnail", "plate_photo", "jacket_photo", "logbook")
+#: What a product is to its plate: full FITS, binned FITS, preview, thumbnail; photographs of the plate with its
+#: markings and after it was cleaned, and of its jacket; logbook page; photometric calibration; raw data that the scan
+#: was made of; other papers.
+ROLES = (
+    *("fits", "fits_binned", "preview", "thumbnail"),
+    *("plate_photo", "plate_photo_clean", "jacket_photo", "logbook"),
+    *("calibration", "raw", "documentation"),
+)
 
 #: The roles of a file whose pixels can be measured and cut.
 IMAGE_ROLES = ("fits", "fits_binned")
@@ -162,6 +190,10 @@ class PlateBundle:
     exposures: tuple[Exposure, ...] = ()
     solutions: tuple[Solution, ...] = ()
     products: tuple[Product, ...] = ()
+
+    def records(self) -> tuple[Record, ...]:
+        """All of them, parents first."""
+        return (self.plate, *self.scans, *self.exposures, *self.solutions, *self.products)
 
     def solution_of(self, exposure: Exposure) -> Solution | None:
         """The exposure's own current solution on the scan that shows it best, None when it has none.

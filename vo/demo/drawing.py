@@ -14,8 +14,11 @@ PHOTO_WIDTH = 900
 INK, PENCIL = (28, 32, 70), (90, 84, 78)
 
 
-def draw_plate(plate: RenderedPlate, scan: NDArray[np.int16] | None) -> NDArray[np.uint8]:
-    """The glass on a light table, uint8[height, width, 3], first row on top; ``scan`` is the plate's image, if any."""
+def draw_plate(plate: RenderedPlate, scan: NDArray[np.int16] | None, *, is_clean: bool = False) -> NDArray[np.uint8]:
+    """The glass on a light table, uint8[height, width, 3], first row on top; ``scan`` is the plate's image, if any.
+
+    ``is_clean`` leaves out what people had written on the glass.
+    """
     height = round(PHOTO_WIDTH * plate.series.height_mm / plate.series.width_mm)
     glass = Image.new("L", (PHOTO_WIDTH, height), 46)
     if scan is not None:
@@ -24,6 +27,8 @@ def draw_plate(plate: RenderedPlate, scan: NDArray[np.int16] | None) -> NDArray[
         grey = np.clip(120.0 - scan[::-step, ::step].astype(np.float32) / 60.0, 8, 255).astype(np.uint8)
         glass = Image.fromarray(grey).resize((PHOTO_WIDTH, height))
     photo = Image.merge("RGB", (glass.point(_times(0.95)), glass, glass.point(_times(0.9))))
+    if is_clean:
+        return np.asarray(photo)
     pen = ImageDraw.Draw(photo)
     draw = np.random.Generator(np.random.PCG64(zlib.crc32(b"glass" + plate.plate_id.encode())))
     for _ in range(5):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo.demo.astrometry import binned_header, header
+from vo.demo.calibration import write_calibration
 from vo.demo.drawing import draw_jacket, draw_plate
 from vo.demo.painting import paint
 from vo.demo.plates import RenderedPlate
@@ -20,7 +21,7 @@ from vo.pixels.render import bin_image, write_fits, write_jpeg
 from vo.pixels.wcs import read_solutions
 
 #: Counts up when the same plate is made into different files.
-EDITION = 4
+EDITION = 5
 
 BINNING = 16
 PREVIEW_SIZE, THUMBNAIL_SIZE = 1000, 200
@@ -29,10 +30,12 @@ CONTENTS = "contents.json"
 
 @dataclass(frozen=True, slots=True)
 class PlateFiles:
-    """Where the files of a plate are; an unscanned one has the two photographs alone."""
+    """Where the files of a plate are; an unscanned one, which nobody cleaned, has the two photographs alone."""
 
     plate_photo: Path
     jacket_photo: Path
+    plate_photo_clean: Path
+    calibration: Path
     fits: Path
     fits_binned: Path
     preview: Path
@@ -64,6 +67,8 @@ def _files(plate: RenderedPlate, home: Path) -> PlateFiles:
     return PlateFiles(
         plate_photo=home / f"{name}_plate.jpg",
         jacket_photo=home / f"{name}_jacket.jpg",
+        plate_photo_clean=home / f"{name}_plate_clean.jpg",
+        calibration=home / f"{name}.asdf",
         fits=home / (f"{name}.fits.fz" if plate.compressed else f"{name}.fits"),
         fits_binned=home / f"{name}_bin{BINNING}.fits",
         preview=home / f"{name}.jpg",
@@ -108,4 +113,6 @@ def _render_scan(plate: RenderedPlate, files: PlateFiles) -> NDArray[np.int16]:
     write_fits(files.fits_binned, binned, binned_header(plate, solutions, BINNING))
     write_jpeg(files.preview, scan, PREVIEW_SIZE)
     write_jpeg(files.thumbnail, bin_image(scan, BINNING // 2), THUMBNAIL_SIZE)
+    write_jpeg(files.plate_photo_clean, draw_plate(plate, scan, is_clean=True))
+    write_calibration(files.calibration, plate)
     return scan

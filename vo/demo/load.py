@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from vo.db.connect import Database
@@ -119,6 +120,8 @@ def _products(plate: RenderedPlate, files: PlateFiles) -> Iterator[Product]:
         yield _image(plate, files.fits_binned, "fits_binned", factor=BINNING, hdu=0)
         yield _picture(plate, files.preview, "preview")
         yield _picture(plate, files.thumbnail, "thumbnail")
+        yield _picture(plate, files.plate_photo_clean, "plate_photo_clean")
+        yield _calibration(plate, files.calibration)
     yield _picture(plate, files.plate_photo, "plate_photo")
     yield _picture(plate, files.jacket_photo, "jacket_photo")
 
@@ -140,6 +143,10 @@ def _image(plate: RenderedPlate, path: Path, role: str, *, factor: int, hdu: int
         bin_factor=factor,
         description="SYNTHETIC",
     )
+
+
+def _calibration(plate: RenderedPlate, path: Path) -> Product:
+    return replace(_picture(plate, path, "calibration"), content_type="application/x-asdf")
 
 
 def _picture(plate: RenderedPlate, path: Path, role: str) -> Product:

@@ -18,6 +18,8 @@ Density = NDArray[np.float32]
 #: Densities of clear glass, of the night sky on it, and of the blackest grain.
 GLASS, SKY, BLACK = 250.0, 1600.0, 14000.0
 GRAIN = 55.0
+#: The light in the middle of the image of an exposure's faintest star.
+PEAK = 500.0
 STARS_PER_FIELD = 2500
 #: A star image's width, in pixels (sigma), and half the side of the square it is painted into.
 SIGMA, REACH = 1.4, 8
@@ -45,6 +47,11 @@ def paint(plate: RenderedPlate, solutions: tuple[ImageWCS, ...]) -> NDArray[np.i
     return scan
 
 
+def faintest_star(plate: RenderedPlate, pointing: Pointing) -> float:
+    """The magnitude of the faintest star that an exposure shows."""
+    return float(brightest_within(pointing.ra, pointing.dec, plate.field_radius, STARS_PER_FIELD).magnitude.max())
+
+
 def _vignette(plate: RenderedPlate) -> Density:
     """Sky light falls to two thirds in the corners."""
     x = np.linspace(-1.0, 1.0, plate.width, dtype=np.float32)
@@ -56,8 +63,8 @@ def _vignette(plate: RenderedPlate) -> Density:
 def _stars(light: Density, plate: RenderedPlate, pointing: Pointing, solution: ImageWCS) -> None:
     stars = brightest_within(pointing.ra, pointing.dec, plate.field_radius, STARS_PER_FIELD)
     x, y = solution.to_pixel(stars.ra, stars.dec)
-    faintest = float(stars.magnitude.max())
-    peak = 500.0 * 10.0 ** (0.4 * np.minimum(faintest - stars.magnitude, 6.0))
+    faintest = faintest_star(plate, pointing)
+    peak = PEAK * 10.0 ** (0.4 * np.minimum(faintest - stars.magnitude, 6.0))
     _add(light, x, y, peak, SIGMA, REACH)
     bright = stars.magnitude < faintest - 3.0
     _add(light, x[bright], y[bright], 0.04 * peak[bright], 4.0 * SIGMA, 4 * REACH)

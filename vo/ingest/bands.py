@@ -21,6 +21,15 @@ EMULSIONS: dict[str, tuple[float, float]] = {
     "N": (3.5e-7, 9.0e-7),
 }
 
+#: Films and plates whose names end in no letter of a class: Kodak Technical Pan, panchromatic up to 690 nm (Kodak
+#: P-255, 1982), and Kodak's 098 and 127, sensitised like class E and F.
+NAMED: dict[str, tuple[float, float]] = {
+    "4415": (3.5e-7, 6.9e-7),
+    "098-04": (3.5e-7, 6.9e-7),
+    "127-02": (3.5e-7, 6.9e-7),
+    "127-04": (3.5e-7, 6.9e-7),
+}
+
 #: What filters let through: from the first wavelength up to the second, None without a long end.
 FILTERS: dict[str, tuple[float, float | None]] = {
     "UG1": (3.0e-7, 4.0e-7),
@@ -28,11 +37,16 @@ FILTERS: dict[str, tuple[float, float | None]] = {
     "GG395": (3.95e-7, None),
     "GG455": (4.55e-7, None),
     "GG495": (4.95e-7, None),
+    "WG305": (3.05e-7, None),
+    "OG570": (5.70e-7, None),
     "OG590": (5.90e-7, None),
     "RG610": (6.10e-7, None),
     "RG630": (6.30e-7, None),
     "RG695": (6.95e-7, None),
     "RG715": (7.15e-7, None),
+    "RG830": (8.30e-7, None),
+    # The UK Schmidt's H-alpha filter, 70 angstrom about 6590 (Parker and Bland-Hawthorn 1998, PASA 15, 33)
+    "HA659": (6.555e-7, 6.625e-7),
     # POSS-I's red plates had a sheet of red plexiglass no. 2444 (Minkowski and Abell 1963): 6200 to 6700 angstrom
     "PLEXI": (6.2e-7, None),
     "YELLOW": (4.9e-7, None),
@@ -46,7 +60,7 @@ COLOURS: dict[str, tuple[float, float]] = {
     "red": (6.0e-7, 6.9e-7),
 }
 
-_CLASS = re.compile(r"(?:I{1,3}|IV|V|\d{3}|1\d)-?a?-?([A-Z])(?:$|\W)", re.ASCII)
+_CLASS = re.compile(r"(?:I{1,3}|IV|V|\d{3}|1\d)-?[aA]?-?([A-Z])(?:$|\W)", re.ASCII)
 
 
 def bounds(emulsion: str | None, filter_name: str | None) -> tuple[float, float] | None:
@@ -57,7 +71,7 @@ def bounds(emulsion: str | None, filter_name: str | None) -> tuple[float, float]
     if emulsion is None:
         return None
     match = _CLASS.search(emulsion.strip())
-    known = EMULSIONS.get(match[1]) if match else None
+    known = EMULSIONS.get(match[1]) if match else NAMED.get(emulsion.strip())
     if known is None:
         return None
     short, long = FILTERS.get((filter_name or "").replace(" ", "").upper(), (known[0], None))

@@ -16,7 +16,8 @@ SELECT DISTINCT plate_id FROM (
     SELECT plate_id FROM archive.solution WHERE collection = %(collection)s AND plate_id = ANY(%(plates)s)
     UNION ALL
     SELECT plate_id FROM archive.product
-    WHERE collection = %(collection)s AND plate_id = ANY(%(plates)s) AND location IS NOT NULL
+    WHERE collection = %(collection)s AND plate_id = ANY(%(plates)s)
+    AND (location IS NOT NULL OR is_base OR checksum IS NOT NULL OR role NOT IN ('fits', 'fits_binned'))
 ) AS known
 """
 
@@ -60,14 +61,38 @@ def _measured(scan: Scan, archived: PlateBundle) -> Scan:
         height=scan.height or before.height,
         pixel_scale=scan.pixel_scale or before.pixel_scale,
         scan_date=before.scan_date or scan.scan_date,
+        made_date=scan.made_date or before.made_date,
+        turn_deg=before.turn_deg if scan.turn_deg is None else scan.turn_deg,
     )
 
 
 def _held(product: Product, archived: PlateBundle) -> Product:
-    if product.location is not None:
+    """A file that is held stays so; of one that is not, what was told before stays known.
+
+    A file that brought no coordinates is a base mosaic once somebody says so.
+    """
+    same = next((one for one in archived.products if one.product_id == product.product_id), None)
+    if same is None:
         return product
-    same = (one for one in archived.products if one.product_id == product.product_id and one.location is not None)
-    return next(same, product)
+    if product.location is not None:
+        return _checked(product, same)
+    if same.location is not None:
+        solved = any(one.scan_id == same.scan_id for one in archived.solutions)
+        return replace(same, is_base=same.is_base or (product.is_base and not solved))
+    told = {one.name: getattr(same, one.name) for one in fields(product) if getattr(product, one.name) is None}
+    return replace(product, **told, is_base=product.is_base or same.is_base)
+
+
+def _checked(product: Product, before: Product) -> Product:
+    """Keep what `vo products check` found, unless another file lies there now; who gives a length has seen the file."""
+    if product.location != before.location or product.content_length not in (None, before.content_length):
+        return product
+    return replace(
+        product,
+        content_length=before.content_length,
+        checksum=product.checksum or before.checksum,
+        missing_date=before.missing_date if product.content_length is None else None,
+    )
 
 
 def _placed(exposure: Exposure, archived: PlateBundle) -> Exposure:

@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import astropy.units as u
-import numpy as np
-from astropy.coordinates import Latitude, Longitude
-from cdshealpix.nested import lonlat_to_healpix
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from vo.db.archive import merge_records, read_bundles
+from vo.db.archive import analyse, merge_records, read_bundles
 from vo.db.connect import Database
-from vo.db.merge import Counts, merge, prune
+from vo.db.ddl import quote_table
+from vo.db.merge import Counts
 from vo.db.records import PlateBundle
 from vo.errors import OperatorFault
+from vo.ingest import bulk
+from vo.ingest.changes import record_changes
+from vo.ingest.derive import derive
 from vo.ingest.known import keep_known
-from vo.ingest.readers import Reader, Source, dasch, fits, headers
+from vo.ingest.order import sky_order
+from vo.ingest.published import lock, write_rows
+from vo.ingest.readers import Reader, Source, dasch, fits, headers, plate_documents, table
 from vo.ingest.report import Report
 from vo.ingest.summary import Summary
+from vo.ingest.target import CHUNK, Done, Target
+from vo.ingest.templates import add_to_known
 from vo.metadata.collection import Collection, load_collection
-from vo.obscore.mapping import Row, nominal_outlines, rows
+from vo.obscore.mapping import Row
 from vo.settings import Settings
 
 #: All readers, in the order in which a source is shown to them.
-READERS: tuple[Reader, ...] = (dasch.READER, headers.READER, fits.READER)
+READERS: tuple[Reader, ...] = (table.READER, plate_documents.READER, dasch.READER, headers.READER, fits.READER)
 
 #: Told the stage, how much is done and how much there is.
 Progress = Callable[[str, int, int], None]
 
-_CHUNK = 2500
 _HEAD = 4096
-_HEALPIX_DEPTH = 12
-#: Any number, the same for all: two ingests wait for each other.
-_LOCK = 0x766F5F696E
+#: New objects before Python's collector of cycles looks at them.
+_COLLECT_AFTER = 100_000
 
 
 def ingest(
@@ -59,7 +64,7 @@ def ingest(
     """
     collection = _collection(settings, collection)
     path = Path(source)
-    reader = _find_reader(path, collection)
+    reader = find_reader(path, collection)
     report = Report(str(path))
 
     def bundles(work: _Work) -> Iterator[PlateBundle]:
@@ -67,7 +72,7 @@ def ingest(
             if progress is not None:
                 progress("reading", done, total)
 
-        return reader.read(Source(path, collection, settings.authority, report, work.find_plate, tell))
+        return reader.read(Source(path, collection, settings.authority, report, work.find_plate, tell, work.expect))
 
     return _load(database, settings, collection, bundles, report, progress)
 
@@ -103,7 +108,8 @@ def _collection(settings: Settings, collection: Collection | str) -> Collection:
     return load_collection(settings, collection) if isinstance(collection, str) else collection
 
 
-def _find_reader(path: Path, collection: Collection) -> Reader:
+def find_reader(path: Path, collection: Collection) -> Reader:
+    """The reader that takes a source; OperatorFault says which kinds of sources the collection takes."""
     if not path.exists():
         raise OperatorFault(f"{path} does not exist")
     names = [reader.name for reader in READERS]
@@ -123,7 +129,7 @@ def _find_reader(path: Path, collection: Collection) -> Reader:
         if not head:
             raise OperatorFault(f"{path} is empty")
     for reader in usable:
-        if reader.accepts(path, head):
+        if reader.suits(collection, path) and reader.accepts(path, head):
             return reader
     kinds = "; ".join(reader.describes for reader in usable)
     raise OperatorFault(f"{path} is no kind of source that collection {collection.name} takes: {kinds}")
@@ -138,11 +144,16 @@ class _Work:
 
     connection: Connection[TupleRow]
     collection: Collection
+    report: Report
     pending: dict[str, PlateBundle] = field(default_factory=dict)
     centres: dict[str, tuple[float, float] | None] = field(default_factory=dict)
     dids: dict[str, str] = field(default_factory=dict)
-    archive: dict[str, Counts] = field(default_factory=dict)
-    without_imaging: int = 0
+    done: Done = field(default_factory=Done)
+    coming: int = 0
+
+    def expect(self, count: int) -> None:
+        """So many exposures are coming."""
+        self.coming = count
 
     def find_plate(self, plate_id: str) -> PlateBundle | None:
         """The plate as the archive has it, this source's part so far included."""
@@ -157,7 +168,7 @@ class _Work:
             raise OperatorFault(
                 f"plate {name} is of collection {bundle.plate.collection!r}, not of {self.collection.name!r}"
             )
-        if name in self.pending or len(self.pending) >= _CHUNK:
+        if name in self.pending or len(self.pending) >= CHUNK:
             self.flush()
         self.pending[name] = bundle
 
@@ -165,15 +176,17 @@ class _Work:
         """Merge what is pending into the archive."""
         if not self.pending:
             return
-        bundles = list(keep_known(self.connection, self.collection.name, list(self.pending.values())))
+        kept = keep_known(self.connection, self.collection.name, list(self.pending.values()))
+        bundles = add_to_known(self.connection, self.collection, kept, self.report)
         self.pending.clear()
         self._check_identifiers(bundles)
+        self.done.add_bundles(bundles)
         for bundle in bundles:
-            self.without_imaging += sum(not exposure.has_imaging for exposure in bundle.exposures)
             self.centres[bundle.plate.plate_id] = _centre(bundle) or self.centres.get(bundle.plate.plate_id)
-        counts = merge_records(self.connection, (record for bundle in bundles for record in _records(bundle)))
-        for table, count in counts.items():
-            self.archive[table] = self.archive.get(table, Counts()) + count
+        records = (record for bundle in bundles for record in bundle.records())
+        self.done.add_archive(merge_records(self.connection, records))
+        again = [one.plate.plate_id for one in bundles if any(solution.version > 1 for solution in one.solutions)]
+        record_changes(self.connection, self.collection.name, again)
 
     def _check_identifiers(self, bundles: Sequence[PlateBundle]) -> None:
         """Refuse identifiers that differ only in letter case (IVOA Identifiers 2.0, section 2.1: they are the same)."""
@@ -200,37 +213,29 @@ def _load(
     progress: Progress | None,
 ) -> Summary:
     began = time.monotonic()
-    with database.owner() as connection:
+    with _seldom_collecting(), database.owner() as connection:
         _check_initialised(connection, collection)
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        work = _Work(connection, collection)
-        for bundle in read(work):
-            work.add(bundle)
-        work.flush()
-        if not work.centres and report.used:
+        lock(connection)
+        work = _Work(connection, collection, report)
+        done = _load_all(work, Target.of(database, connection, collection, settings), read(work), report, progress)
+        if not done.plates and report.used:
             raise OperatorFault(f"{report.source} gave no plate")
-        # Before they are read back, so that PostgreSQL knows how large they have become.
-        for table in ("archive.plate", "archive.scan", "archive.exposure", "archive.solution", "archive.product"):
-            connection.execute(f"ANALYZE {table}")
-        derived, removed = _derive(work, settings, report, progress)
-        connection.execute(f'ANALYZE "{collection.name}".plates')
-        connection.execute("ANALYZE ivoa.obscore")
-        counts = work.archive.get("exposure", Counts())
+        counts = done.archive.get("exposure", Counts())
         path = _report_path(settings, collection, report) if report.lines else None
         summary = Summary(
             collection.name,
             report.source,
             report.read,
             report.used,
-            len(work.centres),
+            done.plates,
             counts.inserted + counts.updated + counts.unchanged,
-            work.without_imaging,
+            done.without_imaging,
             report.counted("repaired"),
             report.counted("refused"),
             report.counted("noted"),
-            work.archive,
-            derived,
-            removed,
+            done.archive,
+            done.derived,
+            done.removed,
             time.monotonic() - began,
             path,
         )
@@ -239,20 +244,47 @@ def _load(
     return summary
 
 
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Look for cycles seldom: records have none, and looking through a million of them takes a third of the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(_COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _load_all(
+    work: _Work, target: Target, bundles: Iterator[PlateBundle], report: Report, progress: Progress | None
+) -> Done:
+    """Load the bundles in the way that suits how many are coming."""
+    first = list(islice(bundles, 1))
+    if bulk.is_worth_while(work.connection, target, work.coming):
+        return bulk.load_large(work.connection, target, chain(first, bundles), report, progress or _tell_nobody)
+    for bundle in chain(first, bundles):
+        work.add(bundle)
+    work.flush()
+    # Before they are read back, so that PostgreSQL knows how large they have become.
+    analyse(work.connection)
+    done = work.done
+    done.plates = len(work.centres)  # one may have come more than once
+    done.derived, done.removed = _derive(work, target, report, progress)
+    for name in (target.plates, target.obscore):
+        work.connection.execute(f"ANALYZE {quote_table(name)}")
+    return done
+
+
+def _tell_nobody(_stage: str, _done: int, _total: int) -> None:
+    pass
+
+
 def _check_initialised(connection: Connection[TupleRow], collection: Collection) -> None:
     row = connection.execute("SELECT to_regclass(%s)", (f'"{collection.name}".plates',)).fetchone()
     if row is None or row[0] is None:
         raise OperatorFault(
             f"the database has no tables for collection {collection.name}: run `vo init {collection.name}` first"
         )
-
-
-def _records(bundle: PlateBundle) -> Iterator[Any]:
-    yield bundle.plate
-    yield from bundle.scans
-    yield from bundle.exposures
-    yield from bundle.solutions
-    yield from bundle.products
 
 
 def _centre(bundle: PlateBundle) -> tuple[float, float] | None:
@@ -271,26 +303,27 @@ def _report_path(settings: Settings, collection: Collection, report: Report) -> 
 # ------------------------------------------------------------------------------------------------- deriving
 
 
-def _derive(
-    work: _Work, settings: Settings, report: Report, progress: Progress | None
-) -> tuple[dict[str, Counts], int]:
+def _derive(work: _Work, target: Target, report: Report, progress: Progress | None) -> tuple[dict[str, Counts], int]:
     """Make the rows of the touched plates from the archive's state, in HEALPix order of their centres.
 
     A table written in this order answers questions of position from a sixth of its pages (docs/design.md).
     """
-    names = _healpix_order(work.centres)
-    columns = {table: _columns(work.connection, table) for table in _derived_tables(work.collection)}
+    names = sky_order(work.centres)
     totals = dict.fromkeys(("plates", "obscore"), Counts())
     removed = 0
     # While PostgreSQL works out the index keys of one chunk, the next one's rows are made.
     with ThreadPoolExecutor(max_workers=1) as writer:
         writing: list[Future[tuple[Counts, Counts, int]]] = []
-        for chunk in _make_chunks(work, settings, report, names):
-            _settle(writing)
-            writing.append(writer.submit(_write_chunk, work, columns, chunk))
-            if progress is not None:
-                progress("writing", chunk.done, len(names))
-        _settle(writing)
+        try:
+            for chunk in _make_chunks(work, target, report, names):
+                _settle(writing)
+                writing.append(
+                    writer.submit(write_rows, work.connection, target, chunk.names, chunk.plates, chunk.obscore)
+                )
+                if progress is not None:
+                    progress("writing", chunk.done, len(names))
+        finally:
+            _settle(writing)  # what went wrong there first is why reading failed, too
     for plates, obscore, gone in (future.result() for future in writing):
         totals["plates"] += plates
         totals["obscore"] += obscore
@@ -314,75 +347,20 @@ class _Chunk:
     done: int
 
 
-def _make_chunks(work: _Work, settings: Settings, report: Report, names: Sequence[str]) -> Iterator[_Chunk]:
+def _make_chunks(work: _Work, target: Target, report: Report, names: Sequence[str]) -> Iterator[_Chunk]:
     """Make the rows of some plates at a time; each chunk's plates are read before the one before is handed on."""
-    starts = range(0, len(names), _CHUNK)
-    parts = [list(names[start : start + _CHUNK]) for start in starts]
+    starts = range(0, len(names), CHUNK)
+    parts = [list(names[start : start + CHUNK]) for start in starts]
     ahead = _read_plates(work, parts[0]) if parts else []
     for place, part in enumerate(parts):
-        bundles = ahead
-        outlines = nominal_outlines(bundles, work.collection)
         plates: list[Row] = []
         obscore: list[Row] = []
-        for bundle in bundles:
-            derived = rows(bundle, work.collection, settings, outlines)
+        for derived in derive(ahead, target, report):
             plates += derived.plates
             obscore += derived.obscore
-            for note in derived.notes:
-                report.note(0, note.plate_id, note.kind, f"exposure {note.exposure_id}: {note.reason}")
         ahead = _read_plates(work, parts[place + 1]) if place + 1 < len(parts) else []
         yield _Chunk(part, plates, obscore, starts[place] + len(part))
 
 
 def _read_plates(work: _Work, names: Sequence[str]) -> list[PlateBundle]:
     return list(read_bundles(work.connection, [(work.collection.name, name) for name in names]))
-
-
-def _derived_tables(collection: Collection) -> tuple[str, str]:
-    return f"{collection.name}.plates", "ivoa.obscore"
-
-
-def _write_chunk(work: _Work, columns: Mapping[str, Sequence[str]], chunk: _Chunk) -> tuple[Counts, Counts, int]:
-    """Merge a chunk into the two derived tables; rows of its plates that are no longer made go."""
-    connection, collection = work.connection, work.collection
-    plates, obscore = _derived_tables(collection)
-    counts = (
-        _write(connection, plates, columns[plates], chunk.plates),
-        _write(connection, obscore, columns[obscore], chunk.obscore),
-    )
-    scope = {"plate_id": chunk.names}
-    removed = _prune(connection, plates, scope, chunk.plates)
-    removed += _prune(connection, obscore, {**scope, "obs_collection": [collection.obs_collection]}, chunk.obscore)
-    return *counts, removed
-
-
-def _prune(connection: Connection[TupleRow], table: str, scope: dict[str, list[str]], made: Sequence[Row]) -> int:
-    return prune(connection, table, scope, ("obs_publisher_did",), ((row["obs_publisher_did"],) for row in made))
-
-
-def _columns(connection: Connection[TupleRow], table: str) -> list[str]:
-    """The columns that can be written; own columns of the collection among them."""
-    schema, _, name = table.partition(".")
-    found = connection.execute(
-        "SELECT column_name FROM information_schema.columns "
-        "WHERE table_schema = %s AND table_name = %s AND is_generated = 'NEVER' ORDER BY ordinal_position",
-        (schema, name),
-    )
-    return [column for (column,) in found]
-
-
-def _write(connection: Connection[TupleRow], table: str, columns: Sequence[str], made: Sequence[Row]) -> Counts:
-    values = ([row.get(name) for name in columns] for row in made)
-    return merge(connection, table, ("obs_publisher_did",), columns, values)
-
-
-def _healpix_order(centres: dict[str, tuple[float, float] | None]) -> list[str]:
-    """Plates by the HEALPix cell (nested) of their centre; those without one at the end."""
-    placed = [(name, centre) for name, centre in centres.items() if centre is not None]
-    rest = sorted(name for name, centre in centres.items() if centre is None)
-    if not placed:
-        return rest
-    positions = np.array([centre for _, centre in placed])
-    lon, lat = Longitude(positions[:, 0], u.deg), Latitude(positions[:, 1], u.deg)
-    cells = lonlat_to_healpix(lon, lat, _HEALPIX_DEPTH)
-    return [placed[index][0] for index in np.argsort(cells, kind="stable")] + rest

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 Kind = Literal["refused", "repaired", "noted"]
+
+#: What can happen to a row, the worst first.
+KINDS: tuple[Kind, ...] = ("refused", "repaired", "noted")
 
 #: Columns of the report file.
 COLUMNS = ("source", "line", "plate", "what", "kind", "reason")
@@ -60,6 +63,13 @@ class Report:
     def counted(self, what: Kind) -> Mapping[str, int]:
         """How many lines there are of each kind."""
         return dict(sorted(Counter(line.kind for line in self.lines if line.what == what).items()))
+
+    def by_kind(self) -> Mapping[tuple[Kind, str], Sequence[Line]]:
+        """The lines of each kind, what was refused first."""
+        found: dict[tuple[Kind, str], list[Line]] = {}
+        for line in sorted(self.lines, key=lambda one: (KINDS.index(one.what), one.kind)):
+            found.setdefault((line.what, line.kind), []).append(line)
+        return found
 
     @property
     def refused(self) -> int:

@@ -6,37 +6,48 @@ sources. Keys that are not described here are refused, with the file and the key
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import unquote
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PositiveFloat,
-    ValidationError,
     model_validator,
 )
 
 from vo.errors import OperatorFault
+from vo.metadata.templates import check_template, parse_template
+from vo.metadata.toml_file import read_toml
 from vo.metadata.words import RESERVED_WORDS
 from vo.settings import Settings
 
 DESCRIPTOR = "collection.toml"
 
 #: Schemas that a collection may not take the name of.
-TAKEN = frozenset({"archive", "ivoa", "public", "tap_schema", "tap_upload", "vo", "information_schema", "rr"})
+TAKEN = frozenset(
+    {"archive", "ivoa", "public", "queue", "registry", "rr", "tap_schema", "tap_upload", "uws", "vo"}
+    | {"information_schema"}
+)
+
+#: Resources of a server's own, which collections stand beside under the same authority, and the page of the authority's
+#: own record (docs/registry.md).
+SERVICES = frozenset({"authority", "organisation", "registry", "tap", "obscore", "sia2"})
 
 
-def _schema_name(name: str) -> str:
+def check_name(name: str) -> str:
+    """The name, when a collection can be called so; else ``ValueError`` says why not."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
         raise ValueError("a collection's name is its schema: lower-case letters, digits and _, at most 40")
-    if name in TAKEN or name.startswith("pg_") or name.upper() in RESERVED_WORDS:
-        raise ValueError(f"{name!r} is taken by the database or by ADQL; choose another name")
+    if name in TAKEN | SERVICES or name.startswith("pg_") or name.upper() in RESERVED_WORDS:
+        raise ValueError(f"{name!r} is taken by the database, by a service or by ADQL; choose another name")
     return name
 
 
@@ -53,8 +64,77 @@ def _pattern(text: str) -> str:
 Pattern = Annotated[str, AfterValidator(_pattern)]
 
 
+def _ivoid(text: str) -> str:
+    # IVOA Identifiers 2.0, section 2.3: an authority of three characters or more, and a path
+    if not re.fullmatch(r"ivo://[A-Za-z0-9][A-Za-z0-9._!~*'()+=-]{2,}(/[A-Za-z0-9._!~*'()+=-]+)+", text):
+        raise ValueError("write the identifier of a registry record, such as ivo://org.skyview/plates")
+    return text
+
+
+def _doi(text: str) -> str:
+    if not re.fullmatch(r"10\.[0-9]{4,9}/\S+", text):
+        raise ValueError("write a DOI without anything in front of it, such as 10.5281/zenodo.1234")
+    return text
+
+
+def _web_address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
+        raise ValueError("write an address of the web, such as https://creativecommons.org/licenses/by/4.0/")
+    return text
+
+
+def _orcid(text: str) -> str:
+    # ISO 7064 MOD 11-2, as https://support.orcid.org tells of the last character
+    if re.fullmatch(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]", text):
+        total = 0
+        for digit in text.replace("-", "")[:-1]:
+            total = (total + int(digit)) * 2
+        if "0123456789X"[(12 - total % 11) % 11] == text[-1]:
+            return text
+    raise ValueError("write an ORCID iD without anything in front of it, such as 0000-0002-1825-0097")
+
+
+def _email(text: str) -> str:
+    if not re.fullmatch(r"[^\s@]+@[^\s@]+", text):
+        raise ValueError("write an e-mail address, such as archive@skyview.example")
+    return text
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+#: A word of a list, which says something.
+Word = Annotated[str, Field(min_length=1)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Person(_Section):
+    """Who made or helped to make a collection: ``name`` as ``Family, G.`` or that of an institute.
+
+    In collection.toml a name alone is enough. ``orcid`` is the bare identifier (``0000-0002-1825-0097``), ``ivoid``
+    that of an organisation's registry record.
+    """
+
+    name: str = Field(min_length=1)
+    orcid: Annotated[str, AfterValidator(_orcid)] | None = None
+    ivoid: Annotated[str, AfterValidator(_ivoid)] | None = None
+
+
+def _as_person(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Someone = Annotated[Person, BeforeValidator(_as_person)]
+
+
+class Contact(_Section):
+    """Whom to ask about a collection (VOResource 1.1, section 3.1.2); what is not given is the server's."""
+
+    name: str = Field(min_length=1)
+    email: Annotated[str, AfterValidator(_email)] | None = None
+    address: str | None = None
+    telephone: str | None = None
 
 
 class FootprintRule(_Section):
@@ -81,10 +161,75 @@ class WideRule(_Section):
     max_plate_scale: PositiveFloat | None = None
 
 
+class ProductTemplate(_Section):
+    """Where a kind of file is for every scanned plate.
+
+    ``location`` and ``file_name`` are templates (:data:`TEMPLATE_FIELDS` in braces, with a width where it is to be
+    filled up: ``{plate_number:0>5}``); the name is the last part of the location when not given. A template with a
+    field of a scan is for each scan, one with a field of an exposure for each exposure, any other for the plate.
+    ``bin_factor``, ``hdu`` and ``is_base`` are those of a product (:class:`vo.db.records.Product`).
+    """
+
+    role: Literal[
+        "fits",
+        "fits_binned",
+        "preview",
+        "thumbnail",
+        "plate_photo",
+        "plate_photo_clean",
+        "jacket_photo",
+        "logbook",
+        "calibration",
+        "raw",
+        "documentation",
+    ]
+    location: str
+    content_type: str = Field(pattern=r"^[a-z]+/[!-~]+( *; *[!-~]+)*$")
+    file_name: str = ""
+    bin_factor: int = Field(default=1, ge=1)
+    hdu: int = Field(default=0, ge=0)
+    is_base: bool = False
+    description: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, values: object) -> object:
+        if isinstance(values, dict) and not values.get("file_name"):
+            return {**values, "file_name": unquote(str(values.get("location", "")).rpartition("/")[2])}
+        return values
+
+    @model_validator(mode="after")
+    def _sound(self) -> ProductTemplate:
+        # Fields stand in the path alone: what a plate is called does not choose the server or the bucket.
+        if not re.match(r"(file:///|s3://[^/{}?#]+/|https?://[^/{}?#]+/)[^/]", self.location):
+            raise ValueError("location begins with file:///, s3://bucket/ or https://host/, and has a path")
+        check_template("location", self.location)
+        check_template("file_name", self.file_name)
+        if not self.file_name or not re.fullmatch(r"[^/?#\\\0]+", self.file_name):
+            raise ValueError("file_name is a name without / ? # and \\; give one where the location ends in none")
+        return self
+
+    def fields(self) -> frozenset[str]:
+        """The fields that it needs."""
+        return frozenset(one.name for text in (self.location, self.file_name) for one in parse_template(text))
+
+
 class ProductRules(_Section):
-    """Which product is ``#this`` in Datalink (and hence what access_estsize, s_xel1/2 and s_pixel_scale describe)."""
+    """Which product is ``#this`` in Datalink (and hence what access_estsize, s_xel1/2 and s_pixel_scale describe).
+
+    ``templates`` tell where files are that no source lists.
+    """
 
     this: Literal["fits", "fits_binned"] = "fits"
+    templates: tuple[ProductTemplate, ...] = ()
+
+    @model_validator(mode="after")
+    def _distinct(self) -> ProductRules:
+        names = [one.file_name for one in self.templates]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two templates name their files {twice!r}; names are permanent links, so they differ")
+        return self
 
 
 class HeaderRule(_Section):
@@ -210,23 +355,41 @@ class Collection(_Section):
     """What a curator says of a collection.
 
     ``name`` is the folder's name and the schema of its tables. ``obs_collection`` is the word that ObsCore and SIA2's
-    COLLECTION use; empty: ``name`` in upper case. ``readers`` names the ingest readers its
-    sources are tried with, in this order; empty: all. ``series_file`` is a table in the folder with the series'
-    telescopes, scales and plate sizes. ``synthetic`` marks plates that no telescope ever took.
+    COLLECTION use; empty: ``name`` in upper case. ``ivoid`` names the collection's registry record where it is not
+    ``ivo://<authority>/<name>``, ``doi`` the data set. ``original_date`` is when the original appeared elsewhere,
+    ``publication_date`` when this archive first published it; ``is_derived_from`` names (IVOID, DOI, bibcode) what it
+    was made from. ``short_name`` is for tables of results, ``content_types`` and ``content_levels`` are VOResource's
+    words; ``region_of_regard`` is how far (degrees) a position may be off by its astrometry. ``readers`` names the
+    ingest readers its sources are tried with, in this order; empty: all.
+    ``series_file`` is a table in the folder with the series' telescopes, scales and plate sizes. ``synthetic`` marks
+    plates that no telescope ever took.
     """
 
-    name: Annotated[str, AfterValidator(_schema_name)]
+    name: Annotated[str, AfterValidator(check_name)]
     title: str = Field(min_length=1)
     description: str = Field(min_length=1)
     obs_collection: str = ""
-    creators: tuple[str, ...] = Field(min_length=1)
+    short_name: str | None = Field(default=None, min_length=1, max_length=16)
+    creators: tuple[Someone, ...] = Field(min_length=1)
+    contributors: tuple[Someone, ...] = ()
+    contact: Contact | None = None
+    ivoid: Annotated[str, AfterValidator(_ivoid)] | None = None
+    doi: Annotated[str, AfterValidator(_doi)] | None = None
+    resource_version: str | None = Field(default=None, min_length=1)
+    original_date: dt.date | None = None
+    publication_date: dt.date | None = None
+    is_derived_from: tuple[Word, ...] = ()
     rights: str = ""
+    rights_uri: WebAddress | None = None
     data_rights: Literal["public", "secure", "proprietary"] = "public"
     bib_reference: str | None = None
-    reference_url: str | None = None
+    reference_url: WebAddress | None = None
     facility_name: str | None = None
     instrument_name: str | None = None
-    subjects: tuple[str, ...] = ()
+    subjects: tuple[Word, ...] = ()
+    content_types: tuple[Word, ...] = ("Archive",)
+    content_levels: tuple[Literal["General", "Amateur", "Research"], ...] = ("Research",)
+    region_of_regard: PositiveFloat | None = None
     readers: tuple[str, ...] = ()
     series_file: str | None = None
     synthetic: bool = False
@@ -250,6 +413,11 @@ class Collection(_Section):
         return limit is not None and plate_scale is not None and plate_scale > limit
 
     @property
+    def creator_names(self) -> str:
+        """Who made it, in one line."""
+        return "; ".join(one.name for one in self.creators)
+
+    @property
     def columns_file(self) -> Path | None:
         """The Felis file that adds columns of its own to ``<collection>.plates``, if there is one."""
         path = self.folder / "columns.yaml"
@@ -257,7 +425,11 @@ class Collection(_Section):
 
 
 def load_collection(settings: Settings, name: str) -> Collection:
-    """Read ``resources/<name>/collection.toml``; :class:`OperatorFault` names the file and every key that is wrong."""
+    """Read ``resources/<name>/collection.toml``.
+
+    :class:`vo.metadata.mistakes.MistakesFault` has every mistake with its line; without a descriptor it is an
+    :class:`OperatorFault`.
+    """
     folder = settings.resources_dir / name
     path = folder / DESCRIPTOR
     if not path.is_file():
@@ -266,19 +438,14 @@ def load_collection(settings: Settings, name: str) -> Collection:
             f"no collection {name!r}: {path} does not exist (collections here: {known}). "
             "Make the folder with a collection.toml, or set VO_RESOURCES_DIR to the folder that holds it."
         )
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OperatorFault(f"{path} is not TOML: {error}") from error
-    if "folder" in values:
-        raise OperatorFault(f"{path}: 'folder' is not a key of a collection")
-    try:
-        collection = Collection.model_validate({**values, "folder": folder})
-    except ValidationError as error:
-        raise OperatorFault(f"{path}: {_describe(error)}") from error
-    if collection.name != name:
-        raise OperatorFault(f"{path}: name is {collection.name!r} but the folder is {name!r}; they must be the same")
-    return collection
+    file = read_toml(path)
+    mistakes = []
+    if "folder" in file.values:
+        mistakes.append(file.mistake(("folder",), "is not a key of a collection"))
+    if isinstance(file.values.get("name"), str) and file.values["name"].strip() != name:
+        said = f"is {file.values['name']!r} but the folder is {name!r}; they must be the same"
+        mistakes.append(file.mistake(("name",), said))
+    return file.validate(Collection, "a collection", mistakes, folder=folder)
 
 
 def list_collections(settings: Settings) -> tuple[str, ...]:
@@ -286,12 +453,3 @@ def list_collections(settings: Settings) -> tuple[str, ...]:
     if not settings.resources_dir.is_dir():
         return ()
     return tuple(sorted(path.parent.name for path in settings.resources_dir.glob(f"*/{DESCRIPTOR}")))
-
-
-def _describe(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors(include_url=False):
-        key = ".".join(str(part) for part in item["loc"]) or "the file"
-        said = "is not a key of a collection" if item["type"] == "extra_forbidden" else item["msg"]
-        lines.append(f"{key}: {said}")
-    return "; ".join(lines)

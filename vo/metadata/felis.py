@@ -8,6 +8,8 @@ Felis forbids keys of its own making, so what it cannot say follows from convent
 - ``votable:datatype: unicodeChar`` on a text column: people's names and remarks, which may go beyond ASCII;
 - UCD ``meta.ref.url``: the value is a path of this server, shown with its base address in front;
 - ``t_min`` and ``t_max`` in one table: a hidden generated column ``t_range``, an interval;
+- an index over ``vo.words(x)`` is a GIN index of the words of a text, which ``ivo_hasword`` uses;
+- a table ``x`` of a schema ``s`` is a view when beside the YAML there is ``views/s.x.sql``, which holds its SELECT;
 - a table with a footprint or a position has the GiST indexes that point, region and point-and-time questions need;
 - an index over ``lower(x)`` is unique when ``x`` is: identifiers never differ in case only.
 """
@@ -22,17 +24,20 @@ from typing import Any
 
 import yaml
 from felis import datamodel
-from pydantic import ValidationError
 
 from vo.errors import OperatorFault
 from vo.metadata.collection import Collection
+from vo.metadata.felis_mistakes import Places, explain
 from vo.metadata.fields import Catalogue, Column, ForeignKey, Index, Kind, Schema, Table
+from vo.metadata.mistakes import Mistake, MistakesFault, suggest
 from vo.metadata.words import is_regular
 from vo.settings import Settings
 
 TIME_RANGE = "t_range"
+WORDS = re.compile(r"vo\.words\((\w+)\)")
 NARROW = "narrow_plates"
 
+_SCHEMAS = ("ivoa", "archive", "rr", "tap_schema")
 _CONTEXT = {"id_generation": True, "dereference_resources": True}
 _KINDS: dict[tuple[str, str | None], Kind] = {
     ("text", "adql:REGION"): Kind.POLYGON,
@@ -58,29 +63,25 @@ _PLAIN_KINDS: dict[str, Kind] = {
 
 
 def load_schema(path: Path) -> Schema:
-    """Read one Felis file; :class:`OperatorFault` names the file and everything that is wrong in it."""
+    """Read one Felis file; :class:`vo.metadata.mistakes.MistakesFault` has everything that is wrong, with its line."""
     try:
         read = datamodel.Schema.from_uri(str(path), context=dict(_CONTEXT))
-    except (FileNotFoundError, yaml.YAMLError) as error:
-        raise OperatorFault(f"{path} cannot be read as YAML: {error}") from error
-    except ValidationError as error:
-        wrong = "; ".join(f"{_place(item['loc'])}: {item['msg']}" for item in error.errors(include_url=False))
-        raise OperatorFault(f"{path}: {wrong}") from error
-    except (ValueError, TypeError) as error:
-        raise OperatorFault(f"{path}: {error}") from error
-    missing = [item for item in _described(read) if not (item.description or "").strip()]
-    if missing:
-        raise OperatorFault(f"{path}: no description of {', '.join(item.name for item in missing)}")
-    tables = tuple(_table(read, table, path) for table in read.tables)
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise explain(path, error) from error  # Felis looks at maps and lists before it checks that they are
+    places = Places(path)
+    mistakes = _undescribed(read, places)
+    tables = tuple(_table(read, table, places, mistakes) for table in read.tables)
+    if mistakes:
+        raise MistakesFault(sorted(mistakes, key=lambda one: one.line))
     return Schema(read.name, tables, read.description, read.votable_utype)
 
 
 def load_catalogue(settings: Settings, collections: Sequence[Collection]) -> Catalogue:
-    """Describe all that is published: ivoa, each collection's tables, archive and TAP_SCHEMA, in display order."""
+    """Describe all that is published: ivoa, each collection's tables, archive, rr and TAP_SCHEMA, in display order."""
     folder = settings.schema_dir
-    ivoa, archive, own = (load_schema(folder / name) for name in ("ivoa.yaml", "archive.yaml", "tap_schema.yaml"))
+    ivoa, archive, rr, own = (load_schema(folder / f"{name}.yaml") for name in _SCHEMAS)
     template = load_schema(folder / "plates.yaml")
-    schemas = [_keyed(ivoa), *(_keyed(_collection_schema(template, one)) for one in collections), archive, own]
+    schemas = [_keyed(ivoa), *(_keyed(_collection_schema(template, one)) for one in collections), archive, rr, own]
     names = [schema.name for schema in schemas]
     if len(set(names)) != len(names):
         raise OperatorFault(f"collections named more than once: {', '.join(sorted(names))}")
@@ -117,11 +118,15 @@ def _own_columns(collection: Collection, plates: Table) -> Table:
     if path is None:
         return Table(collection.name, plates.name, ())
     tables = load_schema(path).tables
+    places = Places(path)
     if [table.name for table in tables] != [plates.name]:
-        raise OperatorFault(f"{path}: it may describe one table, 'plates', whose columns are added to ours")
+        name = next((table.name for table in tables if table.name != plates.name), "")
+        said = "the file may describe one table, 'plates', whose columns are added to ours"
+        raise MistakesFault([places.mistake(name, "", said)])
     clash = [column.name for column in tables[0].columns if column.name.lower() in plates.by_name]
     if clash:
-        raise OperatorFault(f"{path}: {', '.join(clash)}: every collection has such a column already")
+        said = "every collection has such a column already"
+        raise MistakesFault(places.mistake(plates.name, name, said) for name in clash)
     return tables[0]
 
 
@@ -143,27 +148,39 @@ def _exposure_key(table: Table) -> Table:
     return replace(table, keys=(*table.keys, key))
 
 
-def _described(schema: datamodel.Schema[Any]) -> list[Any]:
-    columns = [column for table in schema.tables for column in table.columns]
-    return [schema, *schema.tables, *columns]
+def _undescribed(schema: datamodel.Schema[Any], places: Places) -> list[Mistake]:
+    found = [] if (schema.description or "").strip() else [places.mistake("", "", "has no description")]
+    for table in schema.tables:
+        if not (table.description or "").strip():
+            found.append(places.mistake(table.name, "", "has no description"))
+        bare = [column.name for column in table.columns if not (column.description or "").strip()]
+        found += [places.mistake(table.name, name, "has no description") for name in bare]
+    return found
 
 
-def _place(loc: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in loc) or "the file"
-
-
-def _table(schema: datamodel.Schema[Any], table: datamodel.Table, path: Path) -> Table:
-    columns = [_column(column, f"{path}: {table.name}.{column.name}") for column in _ordered(table)]
+def _table(schema: datamodel.Schema[Any], table: datamodel.Table, places: Places, mistakes: list[Mistake]) -> Table:
+    columns = []
+    for column in _ordered(table):
+        wrong = _wrong_column(column)
+        if wrong is None:
+            columns.append(_column(column))
+        else:
+            mistakes.append(places.mistake(table.name, column.name, *wrong))
     names = {column.name for column in columns}
     time_range = (TIME_RANGE, "t_min", "t_max") if {"t_min", "t_max"} <= names else None
     primary_key = _names(table.primary_key)
     unique = [_names(one.columns) for one in table.constraints if isinstance(one, datamodel.UniqueConstraint)]
     mocs = {column.name for column in columns if column.kind is Kind.MOC}
     indexes = (*_spatial(table.name, columns, time_range), *_plain(table, primary_key, unique, mocs))
-    _check_names(names, [*primary_key, *(name for index in indexes for name in index.parts)], f"{path}: {table.name}")
-    mixed = [index.name for index in indexes if index.method == "gin" and not mocs.issuperset(index.parts)]
+    used = [*primary_key, *(name for index in indexes for name in index.parts)]
+    unknown = _unknown({one.name for one in table.columns}, used)
+    if unknown:
+        said = f"keys or indexes name columns that are not there: {', '.join(unknown)}"
+        mistakes.append(places.mistake(table.name, "", said, suggest(unknown[0], names)))
+    query = _view_query(places.path.parent / "views" / f"{schema.name}.{table.name}.sql")
+    mixed = [one.name for one in indexes if not mocs.isdisjoint(one.parts) and not mocs.issuperset(one.parts)]
     if mixed:
-        raise OperatorFault(f"{path}: {table.name}: a MOC needs an index of its own: {', '.join(mixed)}")
+        mistakes.append(places.mistake(table.name, "", f"a MOC needs an index of its own: {', '.join(mixed)}"))
     indexed = {name for index in indexes for name in _mentioned(index)} | set(primary_key)
     lower = {part for index in indexes for part in index.parts}
     return Table(
@@ -183,13 +200,18 @@ def _table(schema: datamodel.Schema[Any], table: datamodel.Table, path: Path) ->
         time_range=time_range,
         primary_key=primary_key,
         indexes=indexes,
+        is_view=query is not None,
+        view_query=query,
     )
 
 
-def _check_names(names: set[str], parts: Sequence[str], place: str) -> None:
-    unknown = [part for part in parts if part.isidentifier() and part not in names | {TIME_RANGE}]
-    if unknown:
-        raise OperatorFault(f"{place}: keys or indexes name columns that are not there: {', '.join(unknown)}")
+def _unknown(names: set[str], parts: Sequence[str]) -> list[str]:
+    return sorted({part for part in parts if part.isidentifier() and part not in names | {TIME_RANGE}})
+
+
+def _view_query(path: Path) -> str | None:
+    """The SELECT of a view, None when the table is none."""
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _ordered(table: datamodel.Table) -> list[datamodel.Column]:
@@ -198,15 +220,24 @@ def _ordered(table: datamodel.Table) -> list[datamodel.Column]:
     return sorted(table.columns, key=lambda one: one.tap_column_index if one.tap_column_index is not None else last)
 
 
-def _column(column: datamodel.Column, place: str) -> Column:
+def _kind(column: datamodel.Column) -> Kind | None:
     datatype = str(column.datatype)
-    kind = _KINDS.get((datatype, column.votable_xtype)) or _PLAIN_KINDS.get(datatype)
-    if kind is None:
-        raise OperatorFault(f"{place}: datatype {datatype} is not supported; use one of {', '.join(_PLAIN_KINDS)}")
+    return _KINDS.get((datatype, column.votable_xtype)) or _PLAIN_KINDS.get(datatype)
+
+
+def _wrong_column(column: datamodel.Column) -> tuple[str, str] | None:
+    """What is wrong with a column and what to do, by rules of ours that Felis does not know."""
+    if _kind(column) is None:
+        return f"datatype {column.datatype} is not supported", f"use one of {', '.join(_PLAIN_KINDS)}"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", column.name) or column.name.endswith("_text"):
-        raise OperatorFault(f"{place}: a column's name is lower-case letters, digits and _, and does not end in _text")
+        return "a column's name is lower-case letters, digits and _, and does not end in _text", ""
     if not is_regular(column.name) and column.name != "size":
-        raise OperatorFault(f"{place}: the name is a reserved word of ADQL; choose another")
+        return "the name is a reserved word of ADQL", "choose another"
+    return None
+
+
+def _column(column: datamodel.Column) -> Column:
+    kind = _kind(column) or Kind.CHAR
     return Column(
         name=column.name,
         kind=kind,
@@ -240,9 +271,10 @@ def _spatial(table: str, columns: list[Column], time_range: tuple[str, str, str]
     for ra, dec in (("s_ra", "s_dec"), ("ra", "dec")):
         if {ra, dec} <= names:
             point = f"spoint(radians({ra}), radians({dec}))"
-            # pgSphere's class spoint3 orders by distance, too, but takes longer for cones; of two indexes that promise
-            # the same, PostgreSQL takes the one made last
-            indexes.append(Index(f"{table}_nearest", (f"{point} spoint3",), "gist"))
+            # pgSphere's class spoint3 orders by distance, too, but takes longer for cones. Of two indexes that promise
+            # the same PostgreSQL takes the one made last, or the smaller one, and their sizes are chance: looser pages
+            # make this one the larger
+            indexes.append(Index(f"{table}_nearest", (f"{point} spoint3",), "gist", fillfactor=75))
             indexes.append(Index(f"{table}_position", (point,), "gist"))
     return indexes
 
@@ -258,6 +290,9 @@ def _plain(
             indexes.append(Index(index.name, parts, "btree" if mocs.isdisjoint(parts) else "gin"))
             continue
         parts = tuple(index.expressions or ())
+        if len(parts) == 1 and WORDS.fullmatch(parts[0]):
+            indexes.append(Index(index.name, parts, "gin"))
+            continue
         lowered = re.fullmatch(r"lower\((\w+)\)", parts[0]) if len(parts) == 1 else None
         indexes.append(Index(index.name, parts, unique=lowered is not None and (lowered[1],) in keys))
     return indexes

@@ -28,17 +28,17 @@ class Kind(Enum):
     CIRCLE = "scircle"
     POLYGON = "spoly"
     MOC = "smoc"
+    BOOLEANS = "boolean[]"
+    SMALLINTS = "smallint[]"
     INTEGERS = "integer[]"
+    BIGINTS = "bigint[]"
+    REALS = "real[]"
+    DOUBLES = "double precision[]"
 
     @property
     def is_geometry(self) -> bool:
         """Whether values are shapes on the sphere that a GiST index takes."""
         return self in (Kind.POINT, Kind.CIRCLE, Kind.POLYGON)
-
-    @property
-    def is_number(self) -> bool:
-        """Whether values can be added and compared as numbers."""
-        return self in (Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT, Kind.REAL, Kind.DOUBLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,10 @@ class Column:
     the server's base address, which the renderer puts in front: one table serves behind any proxy.
     ``is_unicode`` declares text that may go beyond ASCII, which VOTable's char must not (VOT-09).
     ``indexed_lower`` says that there is an index over its lower case.
+
+    A column of an uploaded table has its own FIELD in ``shown``, under which its values go out again, and the name
+    ``stored`` in the database, since people's names may be anything; where the stored value is not what was uploaded (a
+    point made of two numbers, a time of a text), the hidden column ``original`` has that.
     """
 
     name: str
@@ -87,9 +91,14 @@ class Column:
     is_path: bool = False
     is_unicode: bool = False
     indexed_lower: bool = False
+    shown: Field | None = None
+    stored: str | None = None
+    original: str | None = None
 
     def field(self) -> Field:
         """How this column stands in a result that selects it plainly."""
+        if self.shown is not None:
+            return self.shown
         datatype, arraysize, xtype = _VOTABLE[self.kind]
         if self.kind is Kind.POLYGON and self.text_column is not None:
             datatype, arraysize, xtype = "char", "*", "adql:REGION"
@@ -123,7 +132,12 @@ _VOTABLE: dict[Kind, tuple[str, str | None, str | None]] = {
     Kind.CIRCLE: ("double", "3", "circle"),
     Kind.POLYGON: ("double", "*", "polygon"),
     Kind.MOC: ("char", "*", "moc"),  # DALI 1.2, xtype moc
+    Kind.BOOLEANS: ("boolean", "*", None),
+    Kind.SMALLINTS: ("short", "*", None),
     Kind.INTEGERS: ("int", "*", None),
+    Kind.BIGINTS: ("long", "*", None),
+    Kind.REALS: ("float", "*", None),
+    Kind.DOUBLES: ("double", "*", None),
 }
 
 
@@ -146,12 +160,16 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """One index: ``parts`` are column names or SQL expressions, ``method`` is ``btree``, ``gist`` or ``gin``."""
+    """One index: ``parts`` are column names or SQL expressions, ``method`` is ``btree``, ``gist`` or ``gin``.
+
+    ``fillfactor`` is the percentage to which its pages are filled, None as the method has it.
+    """
 
     name: str
     parts: tuple[str, ...]
     method: str = "btree"
     unique: bool = False
+    fillfactor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +178,9 @@ class Table:
 
     ``time_range`` names the hidden range column over (t_min, t_max) where the table has one, with the two
     columns it is made of: the rewriter turns questions of time into its index. ``primary_key`` and ``indexes`` are for
-    the DDL; a view is the rows of ``view_of`` (a table of its schema) that fulfil ``view_condition`` (SQL).
+    the DDL; a view is the rows of ``view_of`` (a table of its schema) that fulfil ``view_condition`` (SQL), or those of
+    ``view_query`` (SQL, tables of its schema). An uploaded table is in the database under the names ``stored`` (schema,
+    table).
     """
 
     schema: str
@@ -175,6 +195,8 @@ class Table:
     indexes: tuple[Index, ...] = ()
     view_of: str | None = None
     view_condition: str | None = None
+    view_query: str | None = None
+    stored: tuple[str, str] | None = None
     by_name: dict[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

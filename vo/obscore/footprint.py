@@ -42,23 +42,23 @@ class Footprint:
     """A region on the sky: ICRS degrees throughout.
 
     ``vertices`` [n, 2] are ra and dec, counter-clockwise as seen from inside the sphere, not closed; ``centre`` lies
-    inside; ``radius`` reaches from it to the farthest vertex; ``origin`` says what the outline rests on.
+    inside; ``radius`` reaches from it to the farthest vertex; ``origin`` says what the outline rests on. ``written``
+    has what :meth:`spoly` and :meth:`stc` give, where that was made of many footprints at once.
     """
 
     vertices: Array
     centre: tuple[float, float]
     radius: float
     origin: Origin
+    written: tuple[str, str] | None = None
 
     def spoly(self) -> str:
         """The polygon as pgSphere reads it, in degrees: ``{(1d,2d),...}``."""
-        return "{" + ",".join(f"({ra:.12f}d,{dec:.12f}d)" for ra, dec in self.vertices.tolist()) + "}"
+        return self.written[0] if self.written else _write(self.vertices[None])[0][0]
 
     def stc(self) -> str:
         """The polygon as ObsCore's s_region shows it: ``POLYGON ICRS ra dec ...`` (TAP 1.0 section 6, OBS-10)."""
-        rounded = np.round(self.vertices, 8)
-        rounded[:, 0] %= 360.0
-        return "POLYGON ICRS " + " ".join(f"{value:.8f}" for value in rounded.ravel().tolist())
+        return self.written[1] if self.written else _write(self.vertices[None])[0][1]
 
     @property
     def fov(self) -> float:
@@ -132,9 +132,20 @@ def nominal_many(
     radius = np.degrees(np.arctan(np.hypot(np.radians(wide), np.radians(high)) / 2.0))
     centres = zip((lon % 360.0).tolist(), lat.tolist(), strict=True)
     return [
-        Footprint(own, centre, reach, "nominal")
-        for own, centre, reach in zip(vertices, centres, radius.tolist(), strict=True)
+        Footprint(own, centre, reach, "nominal", written)
+        for own, centre, reach, written in zip(vertices, centres, radius.tolist(), _write(vertices), strict=True)
     ]
+
+
+def _write(vertices: Array) -> list[tuple[str, str]]:
+    """Both texts of many polygons of as many corners each, shape [polygons, corners, 2]."""
+    count, corners = vertices.shape[:2]
+    shown = np.round(vertices, 8)
+    shown[..., 0] %= 360.0
+    polygon = "{" + ",".join(["(%.12fd,%.12fd)"] * corners) + "}"
+    words = "POLYGON ICRS" + " %.8f" * (2 * corners)
+    exact, rounded = (values.reshape(count, -1).tolist() for values in (vertices, shown))
+    return [(polygon % tuple(one), words % tuple(two)) for one, two in zip(exact, rounded, strict=True)]
 
 
 def size_on_sky(millimetres: float, scale: float) -> float:

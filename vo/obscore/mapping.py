@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -31,6 +31,8 @@ _NO_NAME = frozenset({"", "unknown", "none", "n/a", "-", "?"})
 _SMALLEST, _LARGEST = 0.001, 200.0
 #: MJDs below this (1584 to 2132) are surely within Python's calendar.
 _CALENDAR = 100_000.0
+#: Exposures nearer than this part of the field are close: what is matched by place cannot tell them apart.
+_CLOSE = 0.1
 _MJD_EPOCH = dt.datetime(1858, 11, 17)  # noqa: DTZ001  all times are UTC
 
 
@@ -75,7 +77,8 @@ def rows(
     obscore: list[Row] = []
     notes: list[Note] = []
     wide = collection.is_wide(_plate_scale(bundle.plate, collection))
-    for exposure in sorted(bundle.exposures, key=lambda one: one.exposure_id):
+    exposures = bundle.exposures
+    for exposure in exposures if len(exposures) == 1 else sorted(exposures, key=lambda one: one.exposure_id):
         place = _place(bundle, exposure, collection, settings, outlines)
         if place.note:
             notes.append(Note(bundle.plate.plate_id, exposure.exposure_id, *place.note))
@@ -83,6 +86,8 @@ def rows(
         plates.append(_plates_row(common, bundle, exposure))
         if exposure.has_imaging and not wide:
             obscore.append(_obscore_row(common, bundle, exposure, collection, settings, place))
+    if len(plates) > 1:
+        notes += _tell_neighbours(plates)
     return Derived(tuple(plates), tuple(obscore), tuple(notes))
 
 
@@ -114,19 +119,20 @@ def _place(
 
 
 def nominal_outlines(bundles: Iterable[PlateBundle], collection: Collection) -> Outlines:
-    """The nominal footprints of many plates' exposures, by publisher DID, for :func:`rows`."""
+    """The nominal footprints of many plates' exposures, by publisher DID, for :func:`rows`; only sound ones."""
     if collection.footprint.shape == "circle":
         return {}
     known = [
-        (exposure.publisher_did, exposure.ra, exposure.dec, _rotation(exposure, collection), size)
+        (exposure.publisher_did, exposure.ra, exposure.dec, _rotation(exposure, collection), size.width, size.height)
         for bundle in bundles
+        if (size := _size(bundle.plate, collection)).is_ordinary
         for exposure in bundle.exposures
-        if exposure.ra is not None and exposure.dec is not None and (size := _size(bundle.plate, collection)).known
+        if exposure.ra is not None and exposure.dec is not None
     ]
     if not known:
         return {}
-    dids, ra, dec, rotation, sizes = zip(*known, strict=True)
-    made = footprints.nominal_many(ra, dec, [size.width for size in sizes], [size.height for size in sizes], rotation)
+    dids, ra, dec, rotation, width, height = zip(*known, strict=True)
+    made = footprints.nominal_many(ra, dec, width, height, rotation)
     return dict(zip(dids, made, strict=True))
 
 
@@ -141,6 +147,11 @@ class _Size:
     @property
     def known(self) -> bool:
         return not self.missing
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether a flat rectangle of this size is sound, wherever it lies."""
+        return self.known and min(self.width, self.height) > _SMALLEST and max(self.width, self.height) < _LARGEST
 
 
 def _size(plate: Plate, collection: Collection) -> _Size:
@@ -162,19 +173,19 @@ def _nominal(plate: Plate, exposure: Exposure, collection: Collection, outlines:
     """The plate's outline about the exposure's position, at the plate's scale."""
     if exposure.ra is None or exposure.dec is None:
         return _Place(None, None, None, None)
+    outline = outlines.get(exposure.publisher_did)
+    if outline is not None:
+        return _Place(None, None, outline, "nominal")
     size = _size(plate, collection)
     if not size.known:
         return _Place(None, None, None, None, ("no footprint", f"{', '.join(size.missing)} not known"))
-    outline = outlines.get(exposure.publisher_did)
-    if outline is None and collection.footprint.shape == "circle":
+    if collection.footprint.shape == "circle":
         outline = footprints.circle(exposure.ra, exposure.dec, size.width / 2.0)
-    elif outline is None:
+    else:
         outline = footprints.nominal(
             exposure.ra, exposure.dec, size.width, size.height, _rotation(exposure, collection)
         )
-    # A flat rectangle of ordinary size is always sound.
-    ordinary = min(size.width, size.height) > _SMALLEST and max(size.width, size.height) < _LARGEST
-    reason = None if ordinary and collection.footprint.shape == "rectangle" else footprints.problem(outline)
+    reason = None if size.is_ordinary and collection.footprint.shape == "rectangle" else footprints.problem(outline)
     if reason is not None:
         return _Place(None, None, None, None, ("footprint refused", reason))
     return _Place(None, None, outline, "nominal")
@@ -227,6 +238,43 @@ def _common(bundle: PlateBundle, exposure: Exposure, collection: Collection, pla
     }
 
 
+def _tell_neighbours(rows: Sequence[Row]) -> Iterator[Note]:
+    """Put into each row of a plate how far its nearest other exposure is, and how many are close; tell of these."""
+    known = [(row, _direction(row["s_ra"], row["s_dec"])) for row in rows if _is_placed(row)]
+    if len(known) < 2:  # noqa: PLR2004  a pair
+        return
+    close: list[tuple[str, float]] = []
+    for row, place in known:
+        distances = [_degrees(place, other) for one, other in known if one is not row]
+        field = row["s_fov"]
+        row["nearest_exposure_deg"] = nearest = min(distances)
+        row["close_exposures"] = None
+        if isinstance(field, float):
+            row["close_exposures"] = count = sum(distance < _CLOSE * field for distance in distances)
+            close += [(str(row["exposure_id"]), nearest)] if count else []
+    if close:
+        span = f"{min(one for _, one in close):.4f} to {max(one for _, one in close):.4f} deg"
+        text = f"{span} from the nearest other one, less than a tenth of the field"
+        yield Note(str(rows[0]["plate_id"]), ", ".join(name for name, _ in close), "close exposures", text)
+
+
+def _is_placed(row: Row) -> bool:
+    return isinstance(row["s_ra"], float) and isinstance(row["s_dec"], float)
+
+
+def _direction(ra: Value, dec: Value) -> tuple[float, float, float]:
+    """A place on the sky as a unit vector; most plates have two or three, for which numpy is ten times as slow."""
+    lon, lat = math.radians(float(ra)), math.radians(float(dec))  # type: ignore[arg-type]  # see _is_placed
+    return math.cos(lat) * math.cos(lon), math.cos(lat) * math.sin(lon), math.sin(lat)
+
+
+def _degrees(a: tuple[float, float, float], b: tuple[float, float, float]) -> float:
+    """The angle between unit vectors, exact for small and large ones alike (Kahan's formula)."""
+    apart = math.dist(a, b)
+    together = math.hypot(a[0] + b[0], a[1] + b[1], a[2] + b[2])
+    return math.degrees(2.0 * math.atan2(apart, together))
+
+
 def _plates_row(common: Row, bundle: PlateBundle, exposure: Exposure) -> Row:
     plate = bundle.plate
     own: Row = {
@@ -236,6 +284,8 @@ def _plates_row(common: Row, bundle: PlateBundle, exposure: Exposure) -> Row:
         "n_solutions": sum(solution.is_current for solution in bundle.solutions),
         "repair": exposure.repair,
         "comment": plate.comment,
+        "nearest_exposure_deg": None,
+        "close_exposures": None if len(bundle.exposures) > 1 else 0,
     }
     row = {**plate.own, **common, **own}
     if row["s_ra"] is None and exposure.ra is not None:
@@ -279,7 +329,7 @@ def _obscore_row(
         "pol_states": None,
         "pol_xel": 0,
         "obs_creation_date": None if scan is None else (scan.scan_date or scan.made_date),
-        "obs_creator_name": "; ".join(collection.creators),
+        "obs_creator_name": collection.creator_names,
         "obs_title": _title(bundle, exposure, collection),
         "publisher_id": f"ivo://{settings.authority}",
         "bib_reference": collection.bib_reference,

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
-
-import numpy as np
 
 from vo.dali.shapes import Shape
 from vo.errors import LimitFault, NotFoundFault, UsageFault
-from vo.pixels.cutheader import CutCard, build_header
+from vo.pixels.cutheader import ALONE, CutCard, Fellows, build_header
 from vo.pixels.read import BLOCK, Box, ImageHDU, Source, list_images, read_bands
 from vo.pixels.region import find_box
+from vo.pixels.source import ByteSource, as_source
 from vo.pixels.wcs import ImageWCS, find_solutions
 
 
@@ -45,17 +43,20 @@ def cut(
     budget: int = 100_000_000,
     *,
     hdu: int | None = None,
+    fellows: Fellows = ALONE,
 ) -> Cutout | None:
     """The part of an image that shows ``shape`` (ICRS degrees), None when there is no overlap (SOD-03).
 
-    ``source`` is a path or a file open for reading bytes, plain, gzipped or tile-compressed FITS; ``hdu`` the image's
-    HDU, the first image when None. ``wcs`` is the exposure's solution on this image's pixels, from the file's own
-    header or from elsewhere; it becomes the cutout's untagged system. ``cards`` are (keyword, value[, comment]) and
-    tell the provenance. The box covers all of the shape that lies on the image, and little more (SOD-06).
+    ``source`` is where the bytes come from, a path, or a file open for reading bytes: plain, gzipped or tile-compressed
+    FITS; ``hdu`` the image's HDU, the first image when None. ``wcs`` is the exposure's solution on this image's pixels,
+    from the file's own header or from elsewhere; it becomes the cutout's untagged system, and ``fellows``, the plate's
+    other solutions on these pixels, its lettered ones. ``cards`` are (keyword, value[, comment]) and tell the
+    provenance. The box covers all of the shape that lies on the image, and little more (SOD-06).
 
     Before any pixel is read: LimitFault when the box has more than ``budget`` pixels, UsageFault when ``wcs`` is of
     another pixel grid, NotFoundFault when there is no such image, OperatorFault for a damaged file.
     """
+    source = as_source(source)
     image = _image(source, hdu)
     if image.shape != wcs.shape:
         raise UsageFault(
@@ -65,15 +66,14 @@ def cut(
     box = find_box(wcs, shape)
     if box is None:
         return None
-    planes = int(np.prod(image.planes, dtype=np.int64))
-    pixels = box.width * box.height * planes
+    pixels = box.width * box.height * image.depth
     if pixels > budget:
         size = " x ".join(str(length) for length in (box.width, box.height, *image.planes))
         raise LimitFault(
             f"this cutout would have {size} = {pixels:,} pixels; the limit (cutout_pixels) is "
             f"{budget:,}: ask for a smaller region, or take the whole file"
         )
-    header = build_header(image, _own_solutions(image), wcs, box, cards, _name(source))
+    header = build_header(image, _own_solutions(image), wcs, box, cards, source.name, fellows)
     length = pixels * image.dtype.itemsize
     return Cutout(
         box=box,
@@ -83,23 +83,19 @@ def cut(
     )
 
 
-def _image(source: Source, hdu: int | None) -> ImageHDU:
+def _image(source: ByteSource, hdu: int | None) -> ImageHDU:
     images = list_images(source)
     if not images:
-        raise NotFoundFault(f"{_name(source)} holds no image")
+        raise NotFoundFault(f"{source.name} holds no image")
     if hdu is None:
         return images[0]
     found = next((image for image in images if image.index == hdu), None)
     if found is None:
         known = ", ".join(str(image.index) for image in images)
-        raise NotFoundFault(f"HDU {hdu} of {_name(source)} is no image; images are in {known}")
+        raise NotFoundFault(f"HDU {hdu} of {source.name} is no image; images are in {known}")
     return found
 
 
 @lru_cache(maxsize=256)
 def _own_solutions(image: ImageHDU) -> tuple[ImageWCS, ...]:
     return find_solutions(image.cards, image.shape).solutions
-
-
-def _name(source: Source) -> str:
-    return source.name if isinstance(source, Path) else "a file"

@@ -67,6 +67,27 @@ def unit(lon: Array, lat: Array) -> Array:
     return np.stack([cos * np.cos(phi), cos * np.sin(phi), np.sin(theta)], axis=-1)
 
 
+def direction(lon: float, lat: float) -> Array:
+    """The unit vector (3) of one direction in degrees."""
+    return unit(np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64))
+
+
+def apart(one: Array, two: Array) -> Array:
+    """Angles between unit vectors (..., 3), in radians; exact for small and large ones.
+
+    Written out, since numpy's functions for vectors take four times as long for a few dozen of them.
+    """
+    ax, ay, az = one[..., 0], one[..., 1], one[..., 2]
+    bx, by, bz = two[..., 0], two[..., 1], two[..., 2]
+    x, y, z = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+    return np.asarray(np.arctan2(np.sqrt(x * x + y * y + z * z), ax * bx + ay * by + az * bz))
+
+
+def separation(one: tuple[float, float], two: tuple[float, float]) -> float:
+    """Degrees between two places on the sky (longitude, latitude in degrees)."""
+    return float(np.degrees(apart(direction(*one), direction(*two))))
+
+
 def lonlat(vectors: Array) -> tuple[Array, Array]:
     """Longitude in [0, 360) and latitude in degrees of vectors (..., 3) of any length."""
     x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]

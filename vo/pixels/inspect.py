@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from astropy.io import fits
 
@@ -34,7 +33,7 @@ class ImageInfo:
         return readable_header(self.header_text)
 
 
-def inspect(source: Path | Source) -> list[ImageInfo]:
+def inspect(source: Source) -> list[ImageInfo]:
     """The images of a FITS file in their order; OperatorFault when it is none. No pixel is read."""
     return [_info(image) for image in list_images(source)]
 

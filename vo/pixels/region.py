@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from vo.dali.shapes import Circle, Polygon, Range, Shape
 from vo.errors import UsageFault
-from vo.pixels.frames import lonlat, unit
+from vo.pixels.frames import apart, direction, lonlat, unit
 from vo.pixels.read import Box
 from vo.pixels.wcs import ImageWCS
 
@@ -60,7 +60,7 @@ def contains(shape: Shape, ra: Array, dec: Array) -> Flags:
     vectors = unit(np.where(known, ra, 0.0), np.where(known, dec, 0.0))
     match shape:
         case Circle():
-            found = _apart(vectors, _vector(shape.ra, shape.dec)) <= np.radians(shape.radius)
+            found = apart(vectors, direction(shape.ra, shape.dec)) <= np.radians(shape.radius)
         case Range():
             lon = ra % 360.0
             within = ((shape.lon_min <= lon) & (lon <= shape.lon_max)) | ((lon == 0.0) & (shape.lon_max == _TURN))
@@ -108,7 +108,7 @@ def _rims(shape: Shape) -> list[tuple[Rim, Array]]:
     """The closed or open lines that bound a shape: directions as a function of a parameter, and its first values."""
     match shape:
         case Circle():
-            out = _vector(shape.ra, shape.dec)
+            out = direction(shape.ra, shape.dec)
             return [(_small_circle(out, math.radians(shape.radius)), np.linspace(0.0, 2.0 * np.pi, _FIRST + 1))]
         case Range():
             return _range_rims(shape)
@@ -146,7 +146,7 @@ def _small_circle(out: Array, radius: float) -> Rim:
 
 def _arc(start: Array, end: Array) -> Rim:
     """The great-circle arc between two directions."""
-    angle = float(_apart(start[None], end)[0])
+    angle = float(apart(start[None], end)[0])
     pole = np.cross(start, end)
     length = float(np.linalg.norm(pole))
     across = np.cross(pole / length, start) if length > 0.0 else np.zeros(3)
@@ -166,8 +166,8 @@ def _follow(wcs: ImageWCS, rim: tuple[Rim, Array], view: _View) -> Array:
     for _ in range(_ROUNDS):
         middles = (steps[:-1] + steps[1:]) / 2.0
         between = line(middles)
-        half = _pairwise(directions[:-1], directions[1:]) / 2.0
-        near = _apart(between, view.centre) < view.radius * 1.01 + half * 1.6 + 1e-9
+        half = apart(directions[:-1], directions[1:]) / 2.0
+        near = apart(between, view.centre) < view.radius * 1.01 + half * 1.6 + 1e-9
         if not near.any():
             break
         found = np.full((len(middles), 2), np.nan)
@@ -182,7 +182,7 @@ def _follow(wcs: ImageWCS, rim: tuple[Rim, Array], view: _View) -> Array:
         directions = np.insert(directions, at, between[coarse], axis=0)
         pixels = np.insert(pixels, at, found[coarse], axis=0)
     # a straight line between pixels far outside may cross the image though the rim does not come near it
-    pixels[_apart(directions, view.centre) > view.radius * _CLOSE] = np.nan
+    pixels[apart(directions, view.centre) > view.radius * _CLOSE] = np.nan
     return pixels
 
 
@@ -222,16 +222,12 @@ def _view(wcs: ImageWCS) -> _View:
     xs, ys = (np.linspace(-0.5, size - 0.5, _GRID) for size in wcs.shape)
     grid = np.stack([axis.ravel() for axis in np.meshgrid(xs, ys)], axis=1)
     ra, dec = wcs.to_sky(grid[:, 0], grid[:, 1])
-    centre = _vector(*wcs.centre)
-    return _View(centre, float(np.nanmax(_apart(unit(ra, dec), centre))), grid, ra, dec)
+    centre = direction(*wcs.centre)
+    return _View(centre, float(np.nanmax(apart(unit(ra, dec), centre))), grid, ra, dec)
 
 
 def _pixels(wcs: ImageWCS, directions: Array) -> Array:
     return np.stack(wcs.to_pixel(*lonlat(directions)), axis=1)
-
-
-def _vector(ra: float, dec: float) -> Array:
-    return unit(np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64))
 
 
 def _tangents(out: Array) -> tuple[Array, Array]:
@@ -240,12 +236,3 @@ def _tangents(out: Array) -> tuple[Array, Array]:
     east = np.cross(helper, out)
     east /= np.linalg.norm(east)
     return east, np.cross(out, east)
-
-
-def _apart(directions: Array, other: Array) -> Array:
-    """Angles to one direction, in radians; exact for small and large ones."""
-    return np.asarray(np.arctan2(np.linalg.norm(np.cross(directions, other), axis=-1), directions @ other))
-
-
-def _pairwise(one: Array, two: Array) -> Array:
-    return np.asarray(np.arctan2(np.linalg.norm(np.cross(one, two), axis=1), (one * two).sum(axis=1)))

@@ -108,6 +108,8 @@ def select(header: Cards, key: str) -> Selection:
     if any(_TABLES.fullmatch(name) and name[5:].endswith(key.strip()) for name in values):
         raise IncompleteError("its distortion is kept in tables (CPDIS, D2IMDIS), which are not read here")
     kind = _kind(work)
+    if kind == "TPV":
+        _mend_terms(work)
     _need_linear(work, kind)
     _mend_frame(work)
     return Selection(key, kind, _written(header, work), (*header.repairs, *work.repairs))
@@ -189,6 +191,15 @@ def _sip_or_scamp(work: _Work, code: str, types: list[str], sip: list[str], pv: 
         work.set(name, text.replace("TAN", "TPV"))
     work.repairs.append("CTYPE changed from TAN to TPV: the PV cards are those of a TPV (as old SCAMP writes them)")
     return "TPV"
+
+
+def _mend_terms(work: _Work) -> None:
+    """A TPV axis without a linear term is undistorted in that (PVi_1 = 1); wcslib would put all pixels at one place."""
+    for axis in (1, 2):
+        names = [f"PV{axis}_{term}{work.key.strip()}" for term in (1, 2)]
+        if not any(name in work.values for name in names):
+            work.set(names[0], 1.0)
+            work.repairs.append(f"{names[0]} missing: read as 1")
 
 
 def _term(name: str) -> int:

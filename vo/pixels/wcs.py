@@ -20,6 +20,7 @@ from vo.pixels.engine import Engine, build
 from vo.pixels.frames import unit
 from vo.pixels.rescale import rescaled
 from vo.pixels.select import IncompleteError, Selection, keys_in, lettered, select
+from vo.pixels.turn import turned
 
 Array = NDArray[np.float64]
 
@@ -114,6 +115,22 @@ class ImageWCS:
         """The same sky on the image that this one was binned from."""
         return self._on_grid(1.0 / factor, shape or (self.shape[0] * factor, self.shape[1] * factor))
 
+    def turned(self, degrees: int) -> ImageWCS:
+        """The same sky on the image turned counter-clockwise, as it is displayed with its first row at the bottom.
+
+        ``degrees`` is a multiple of 90 (numpy's ``rot90`` of the pixels with ``k = -degrees // 90``). Exact for all
+        kinds but DSS: a UsageFault for a plate polynomial, whose terms have no turned counterparts.
+        """
+        if degrees == 0:
+            return self
+        if self.kind == "DSS":
+            raise UsageFault(
+                "a plate polynomial of the Digitized Sky Survey cannot be turned: it has no terms for that"
+            )
+        shape = self.shape if degrees % 180 == 0 else self.shape[::-1]
+        images = _with_size(turned(self.images, self.key, degrees, self.shape), shape)
+        return replace(self, shape=shape, images=images)
+
     def _on_grid(self, factor: float, shape: tuple[int, int]) -> ImageWCS:
         if min(shape) < 1:
             raise UsageFault(f"an image of {self.shape[0]} x {self.shape[1]} pixels cannot be binned that far")
@@ -156,7 +173,7 @@ def find_solutions(header: AnyHeader, shape: tuple[int, int] | None = None) -> F
         except IncompleteError as fault:
             problems.append(f"{name} cannot be used: {fault}")
             continue
-        twin = next((other for other in solutions if _same(other, made)), None)
+        twin = next((other for other in solutions if is_same(other, made)), None)
         if twin is None:
             solutions.append(made)
             continue
@@ -228,8 +245,8 @@ def _columns(first: ArrayLike, second: ArrayLike) -> tuple[Array, tuple[int, ...
     return np.stack([one.ravel(), two.ravel()], axis=1), one.shape
 
 
-def _same(one: ImageWCS, two: ImageWCS) -> bool:
-    """Whether two solutions put corners, middle and edge middles of the image at the same places."""
+def is_same(one: ImageWCS, two: ImageWCS) -> bool:
+    """Whether two solutions put corners, middle and edge middles of one image at the same places, to 0.01 pixel."""
     xs, ys = np.meshgrid(*(np.linspace(0.0, size - 1.0, 3) for size in one.shape))
     a, b = unit(*one.to_sky(xs, ys)), unit(*two.to_sky(xs, ys))
     distance = np.degrees(np.linalg.norm(a - b, axis=-1)) * 3600.0

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from vo.db.records import IMAGE_ROLES, Exposure, PlateBundle, Product, Solution
 from vo.errors import Fault
 from vo.metadata.collection import Collection
-from vo.products.store import Held, describe
+from vo.products.grid import grid_factor
+from vo.products.store import describe
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,10 @@ class Images:
 
 @dataclass(frozen=True, slots=True)
 class CutSource:
-    """What a cutout is made from: the file, the exposure's solution, and by how much the solution's grid is finer."""
+    """What a cutout is made from: the file, and the exposure's solution (:func:`vo.products.grid.file_wcs`)."""
 
     product: Product
-    held: Held
     solution: Solution
-    factor: int
 
 
 def find_images(bundle: PlateBundle, exposure: Exposure, collection: Collection) -> Images:
@@ -51,6 +50,21 @@ def find_images(bundle: PlateBundle, exposure: Exposure, collection: Collection)
     return Images(own[0] if own else None, own[1:], rescans)
 
 
+def group_images(bundle: PlateBundle, collection: Collection) -> tuple[Images, ...]:
+    """The plate's FITS files, a group for each scan that has any; scans that show exposures best come first.
+
+    Each group begins with the scan's ``#this``.
+    """
+    shown = {exposure.scan_id for exposure in bundle.exposures}
+    images = sorted(
+        (product for product in bundle.products if product.role in IMAGE_ROLES),
+        key=lambda one: (one.role != collection.products.this, one.bin_factor, one.product_id),
+    )
+    scans = sorted({one.scan_id for one in images}, key=lambda scan: (scan not in shown, scan or ""))
+    groups = (tuple(one for one in images if one.scan_id == scan) for scan in scans)
+    return tuple(Images(group[0], group[1:]) for group in groups)
+
+
 def find_cut_source(bundle: PlateBundle, exposure: Exposure, collection: Collection) -> CutSource | None:
     """What a cutout of this exposure is made from: ``#this``, or another binning when only that is held here.
 
@@ -60,31 +74,13 @@ def find_cut_source(bundle: PlateBundle, exposure: Exposure, collection: Collect
     solution = bundle.solution_of(exposure)
     if solution is None:
         return None
+    scan = next((one for one in bundle.scans if one.scan_id == solution.scan_id), None)
     for product in find_images(bundle, exposure, collection):
-        factor = grid_factor(solution, product)
-        if factor is None:
+        if grid_factor(solution, product, scan) is None:
             continue
         try:
-            held = describe(product)
+            describe(product)
         except Fault:
             continue
-        return CutSource(product, held, solution, factor)
+        return CutSource(product, solution)
     return None
-
-
-def grid_factor(solution: Solution, product: Product) -> int | None:
-    """How many pixels of the solution's grid one pixel of the file covers along each axis; None when they do not fit.
-
-    A solution may be written for the whole scan or for the very file it was found in.
-    """
-    if product.width is None or product.height is None:
-        return product.bin_factor
-    if (solution.width, solution.height) == (product.width, product.height):
-        return 1
-    factor = product.bin_factor
-    # Binning drops the last, incomplete pixels or keeps them.
-    fits = all(
-        full // factor <= binned <= -(-full // factor)
-        for full, binned in ((solution.width, product.width), (solution.height, product.height))
-    )
-    return factor if fits else None

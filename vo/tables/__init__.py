@@ -1,1 +1,1 @@
-"""Streaming writers of result tables, and VOTable service descriptors."""
+"""Tables in and out: what people send (reading), what is answered (writing), and VOTable documents around the rows."""

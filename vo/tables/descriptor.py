@@ -7,12 +7,13 @@ itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
 DATALINK_ID = "ivo://ivoa.net/std/DataLink#links-1.1"
 SODA_ID = "ivo://ivoa.net/std/SODA#sync-1.0"
+SODA_JOBS_ID = "ivo://ivoa.net/std/SODA#async-1.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,25 @@ class Bounds:
     polygon: tuple[tuple[float, float], ...] = ()
 
 
+#: What SODA 1.0 does not have, or leaves open, is declared with the values that it takes (SOD-11). All are char: pyVO
+#: fails on an optional number without a value.
+_OUTPUT_PARAMS = (
+    Param(
+        "RESPONSEFORMAT",
+        ucd="meta.code.mime",
+        options=("image/fits", "image/jpeg", "image/png"),
+        description="Form of the cutout: FITS, which is the default, or a picture for people",
+    ),
+    Param("MASK", ucd="meta.code", options=("0", "1"), description="1: what lies outside of the shape becomes blank"),
+    Param(
+        "ORIENT",
+        ucd="meta.code",
+        options=("native", "north"),
+        description="Pictures only: as the pixels lie (the default), or north up and east to the left",
+    ),
+)
+
+
 def datalink_descriptor(base_url: str, ref: str) -> ServiceDescriptor:
     """How to get the links of each row: ``ref`` is the column that holds the identifiers (SIA-06)."""
     return ServiceDescriptor(
@@ -103,7 +123,7 @@ def soda_descriptor(
         ucd="meta.ref.url;meta.curation",
         ref=ref,
         value=did or "",
-        description="The publisher's identifier of the exposure to cut from",
+        description="The publisher's identifier of the exposure or plate to cut from",
     )
     return ServiceDescriptor(
         id=id,
@@ -111,7 +131,23 @@ def soda_descriptor(
         description="Cuts a region of the sky out of the plate's scan.",
         standard_id=SODA_ID,
         access_url=f"{base_url}/soda/sync",
-        parameters=(identifier, *_shape_params(bounds)),
+        parameters=(identifier, *_shape_params(bounds), *_OUTPUT_PARAMS),
+    )
+
+
+def soda_jobs_descriptor(
+    base_url: str, *, ref: str | None = None, did: str | None = None, bounds: Bounds | None = None
+) -> ServiceDescriptor:
+    """How to make a job of many cutouts (UWS), of what :func:`soda_descriptor` would cut one from.
+
+    No row need name it: clients that know jobs look for the standard's identifier.
+    """
+    one = soda_descriptor(base_url, ref=ref, did=did, bounds=bounds, id="soda_async", name="cutouts")
+    return replace(
+        one,
+        description="Cuts many regions out of many scans as one job.",
+        standard_id=SODA_JOBS_ID,
+        access_url=f"{base_url}/soda/async",
     )
 
 

@@ -1,14 +1,17 @@
-"""VOTable 1.4 documents: everything around the rows, and small documents whole.
+"""VOTable documents: everything around the rows, and small documents whole.
 
 A document is made of two parts with the rows between them, so that rows can be streamed (:mod:`vo.tables.formats`).
-Version 1.4 is written since old clients read it and it has TIMESYS; its namespace is that of 1.3.
+Version 1.4 is written unless 1.5 is asked for, since old clients read it and it has TIMESYS; the namespace of both is
+that of 1.3. What 1.5 adds (refposition of COOSYS) says nothing about plates: the two differ in their number alone.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -16,15 +19,17 @@ from lxml import etree
 
 from vo.metadata.fields import Field
 from vo.tables import columns as cols
-from vo.tables import tabledata
 from vo.tables.descriptor import ServiceDescriptor, add_descriptor
+from vo.tables.writing import tabledata
 
 MEDIA_TYPE = "application/x-votable+xml"
 NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"
 
-Serialisation = Literal["BINARY2", "TABLEDATA"]
+Serialisation = Literal["BINARY2", "BINARY", "TABLEDATA"]
+Version = Literal["1.4", "1.5"]
 
 # Marks the places where rows, and INFOs about them, go. A comment cannot come from a text: its "<" would be escaped.
+_ORIGIN = "origin"
 _ROWS = "rows"
 _INFOS = "infos"
 
@@ -63,20 +68,72 @@ class Frame:
     tail: bytes
 
 
-def frame(document: Document, serialisation: Serialisation) -> Frame:
+def frame(
+    document: Document,
+    serialisation: Serialisation,
+    version: Version = "1.4",
+    numbers: Sequence[int | None] | None = None,
+) -> Frame:
     """Make everything but the rows.
 
-    Raises ValueError when a descriptor refers to a column that is not there.
+    ``numbers`` stand for null, one a field (:func:`vo.tables.writing.nulls.choose`); those that are not None are
+    declared. Raises ValueError when a descriptor refers to a column that is not there.
     """
-    root, results = _begin(document, "OK")
-    ids = _add_systems_and_table(results, document, serialisation)
+    bare = replace(document, fields=tuple(document.fields), infos=(), descriptors=tuple(document.descriptors))
+    begin, rest = _bare_frame(bare, serialisation, version, None if numbers is None else tuple(numbers))
+    return replace(rest, head=b"".join((begin, *starmap(_origin_line, document.infos), rest.head)))
+
+
+@functools.lru_cache(maxsize=256)
+def _bare_frame(
+    document: Document, serialisation: Serialisation, version: Version, numbers: tuple[int | None, ...] | None
+) -> tuple[bytes, Frame]:
+    """What goes before the document's INFOs, and the rest of it: the same for every answer with these columns."""
+    root = _whole(document, serialisation, version, numbers)
+    head, rest = _serialise(root).split(f"<!--{_ROWS}-->".encode())
+    begin, head = head.split(f"<!--{_ORIGIN}-->\n".encode())
+    middle, tail = rest.split(f"<!--{_INFOS}-->".encode())
+    # Rows and INFOs come with their own line ends.
+    frame = Frame(head.rstrip(b" "), middle.removeprefix(b"\n").rstrip(b" "), b"  " + tail.lstrip())
+    return begin.rstrip(b" "), frame
+
+
+@functools.lru_cache(maxsize=256)
+def _origin_line(name: str, value: str) -> bytes:
+    """An INFO before the table; most are the same in every answer."""
+    element = etree.Element("INFO", name=legal(name), value=legal(value))
+    if name in _INFO_UCDS:
+        element.set("ucd", _INFO_UCDS[name])
+    return b"    " + etree.tostring(element, encoding="UTF-8", xml_declaration=False) + b"\n"
+
+
+def without_rows(document: Document, version: Version = "1.4", *, overflow: str | None = None) -> bytes:
+    """Make a whole document whose TABLE has no DATA: the description of rows that stand elsewhere.
+
+    ``overflow`` says why rows are missing there.
+    """
+    text = _serialise(_whole(document, None, version, None))
+    after = b"" if overflow is None else info("QUERY_STATUS", "OVERFLOW", overflow)
+    before = b"".join(starmap(_origin_line, document.infos))
+    return _fill(_fill(text, _ORIGIN, before), _INFOS, after)
+
+
+def _fill(text: bytes, mark: str, lines: bytes) -> bytes:
+    return text.replace(f"    <!--{mark}-->\n".encode(), lines)
+
+
+def _whole(
+    document: Document,
+    serialisation: Serialisation | None,
+    version: Version,
+    numbers: Sequence[int | None] | None,
+) -> etree._Element:
+    root, results = _begin(document, "OK", version=version)
+    ids = _add_systems_and_table(results, document, serialisation, numbers or [None] * len(document.fields))
     results.append(etree.Comment(_INFOS))
     for descriptor in document.descriptors:
         add_descriptor(root, descriptor, ids)
-    head, rest = _serialise(root).split(f"<!--{_ROWS}-->".encode())
-    middle, tail = rest.split(f"<!--{_INFOS}-->".encode())
-    # Rows and INFOs come with their own line ends.
-    return Frame(head.rstrip(b" "), middle.removeprefix(b"\n").rstrip(b" "), b"  " + tail.lstrip())
+    return root
 
 
 def info(name: str, value: str, text: str | None = None) -> bytes:
@@ -102,8 +159,8 @@ def write_rows(document: Document, rows: Sequence[Sequence[object]], *, overflow
 
 def fault_document(text: str, infos: Sequence[tuple[str, str]] = ()) -> bytes:
     """Write a document that says why there is no table (DALI-09, DALI-13)."""
-    root, _ = _begin(Document((), infos), "ERROR", text)
-    return _serialise(root)
+    root, _ = _begin(Document(()), "ERROR", text)
+    return _fill(_serialise(root), _ORIGIN, b"".join(starmap(_origin_line, infos)))
 
 
 def legal(text: str) -> str:
@@ -128,21 +185,25 @@ def _from_rows(fields: Sequence[Field], rows: Sequence[Sequence[object]]) -> lis
     return [pa.array(values, cols.arrow_type(field)) for field, values in zip(fields, columns, strict=True)]
 
 
-def _begin(document: Document, status: str, text: str | None = None) -> tuple[etree._Element, etree._Element]:
-    root = etree.Element("VOTABLE", version="1.4", xmlns=NAMESPACE)
+def _begin(
+    document: Document, status: str, text: str | None = None, *, version: Version = "1.4"
+) -> tuple[etree._Element, etree._Element]:
+    root = etree.Element("VOTABLE", version=version, xmlns=NAMESPACE)
     results = etree.SubElement(root, "RESOURCE", type="results")
     if document.description is not None:
         etree.SubElement(results, "DESCRIPTION").text = legal(document.description)
     state = etree.SubElement(results, "INFO", name="QUERY_STATUS", value=status)
     state.text = None if text is None else legal(text)
-    for name, value in document.infos:
-        element = etree.SubElement(results, "INFO", name=legal(name), value=legal(value))
-        if name in _INFO_UCDS:
-            element.set("ucd", _INFO_UCDS[name])
+    results.append(etree.Comment(_ORIGIN))
     return root, results
 
 
-def _add_systems_and_table(results: etree._Element, document: Document, serialisation: Serialisation) -> dict[str, str]:
+def _add_systems_and_table(
+    results: etree._Element,
+    document: Document,
+    serialisation: Serialisation | None,
+    numbers: Sequence[int | None],
+) -> dict[str, str]:
     """Append COOSYS, TIMESYS and the TABLE; give the XML ID of each column by its name in lower case."""
     ids = _field_ids(document)
     taken = {*ids, *(descriptor.id for descriptor in document.descriptors)}
@@ -152,12 +213,15 @@ def _add_systems_and_table(results: etree._Element, document: Document, serialis
         tag, attributes = _SYSTEMS[name]
         etree.SubElement(results, tag, {"ID": xml_id, **attributes})
     table = etree.SubElement(results, "TABLE")
-    for field, xml_id, system in zip(document.fields, ids, systems, strict=True):
-        _add_field(table, field, xml_id, None if system is None else system_ids[system])
-    data = etree.SubElement(etree.SubElement(table, "DATA"), serialisation)
-    if serialisation == "BINARY2":
-        data = etree.SubElement(data, "STREAM", encoding="base64")
-    data.append(etree.Comment(_ROWS))
+    for field, xml_id, system, number in zip(document.fields, ids, systems, numbers, strict=True):
+        element = _add_field(table, field, xml_id, None if system is None else system_ids[system])
+        if number is not None:
+            etree.SubElement(element, "VALUES", null=str(number))
+    if serialisation is not None:
+        data = etree.SubElement(etree.SubElement(table, "DATA"), serialisation)
+        if serialisation != "TABLEDATA":
+            data = etree.SubElement(data, "STREAM", encoding="base64")
+        data.append(etree.Comment(_ROWS))
     return {field.name.lower(): xml_id for field, xml_id in zip(document.fields, ids, strict=True)}
 
 
@@ -204,7 +268,7 @@ def _unique(name: str, taken: set[Any]) -> str:
     return xml_id
 
 
-def _add_field(table: etree._Element, field: Field, xml_id: str, ref: str | None) -> None:
+def _add_field(table: etree._Element, field: Field, xml_id: str, ref: str | None) -> etree._Element:
     element = etree.SubElement(table, "FIELD", ID=xml_id, name=legal(field.name), datatype=field.datatype)
     optional = {
         "arraysize": field.arraysize,
@@ -219,6 +283,7 @@ def _add_field(table: etree._Element, field: Field, xml_id: str, ref: str | None
             element.set(name, legal(value))
     if field.description is not None:
         etree.SubElement(element, "DESCRIPTION").text = legal(field.description)
+    return element
 
 
 def _serialise(root: etree._Element) -> bytes:

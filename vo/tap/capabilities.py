@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from vo_models.tapregext.models import (
     DataLimit,
     DataLimits,
@@ -12,6 +14,7 @@ from vo_models.tapregext.models import (
     OutputFormat,
     TableAccess,
     TimeLimits,
+    UploadMethod,
     Version,
 )
 
@@ -23,23 +26,47 @@ from vo.tables.formats import FORMATS, Format
 #: COALESCE works, but no standards record holds the key that ADQL 2.1 gives it, and validators refuse it (E_KEYX).
 _UNREGISTERED = frozenset({"ivo://ivoa.net/std/TAPRegExt#features-adql-conditional"})
 
+#: How tables may come with a query (TRE-07): within the request, or fetched from an address.
+_UPLOADS = ("inline", "http", "https")
+_DAY = 86_400
+
 
 def capability(settings: Settings, base_url: str) -> TableAccess:
     """The capability of the service below ``base_url``, the server's address (TRE-01, TAP-20).
 
-    There is no uploadMethod, as there are no uploads, and no securityMethod, as all is public (TAP-21).
+    The execution duration is that of jobs: the standard has no place for the one of synchronous queries. There is no
+    securityMethod, as all is public (TAP-21).
     """
     return TableAccess(
         interface=[interface(f"{base_url}/tap", use="base", role="std", version="1.1")],
-        data_model=[DataModelType(value="ObsCore-1.1", ivo_id="ivo://ivoa.net/std/ObsCore#core-1.1")],
+        data_model=list(_data_models(settings)),
         language=[_language()],
         output_format=[_output_format(form) for form in FORMATS],
-        execution_duration=TimeLimits(default=round(settings.sync_seconds), hard=round(settings.sync_seconds)),
+        upload_method=[UploadMethod(ivo_id=f"ivo://ivoa.net/std/TAPRegExt#upload-{name}") for name in _UPLOADS],
+        retention_period=TimeLimits(
+            default=round(min(settings.retention_days_default, settings.retention_days_hard) * _DAY),
+            hard=round(settings.retention_days_hard * _DAY),
+        ),
+        execution_duration=TimeLimits(
+            default=min(settings.async_seconds_default, settings.async_seconds_hard), hard=settings.async_seconds_hard
+        ),
         output_limit=DataLimits(
             default=DataLimit(value=min(settings.maxrec_default, settings.maxrec_hard), unit="row"),
             hard=DataLimit(value=settings.maxrec_hard, unit="row"),
         ),
+        # Both limits hold and nobody can raise either; TAPRegExt has two places, each for one unit (TRE-08).
+        upload_limit=DataLimits(
+            default=DataLimit(value=settings.upload_rows, unit="row"),
+            hard=DataLimit(value=settings.upload_bytes, unit="byte"),
+        ),
     )
+
+
+def _data_models(settings: Settings) -> Iterator[DataModelType]:
+    """ObsCore; RegTAP only for a registry of everything: who declares it is asked for the whole VO (RegTAP 1.2, 7)."""
+    yield DataModelType(value="ObsCore-1.1", ivo_id="ivo://ivoa.net/std/ObsCore#core-1.1")
+    if settings.full_registry:
+        yield DataModelType(value="Registry 1.2", ivo_id="ivo://ivoa.net/std/RegTAP#1.2")
 
 
 def _language() -> Language:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
-from vo.context import Answer, Context, answer_query
+from vo.context import Answer, Context, TimeLimit, answer_query
 from vo.dali.parameters import Parameters, maxrec, response_format
 from vo.errors import UsageFault
 from vo.settings import Settings
 from vo.tables import formats
+from vo.uploads.receive import receive_uploads
 
 PROTOCOL = "ivo://ivoa.net/std/TAP"
 
@@ -33,11 +35,6 @@ def read_query(parameters: Parameters, settings: Settings) -> SyncQuery:
     language = parameters.one("LANG")
     if language is not None and language.strip().upper() not in LANGUAGES:
         raise UsageFault(f"LANG={language[:40]!r} is not spoken here; use one of {', '.join(LANGUAGES)}")
-    if parameters.many("UPLOAD"):
-        raise UsageFault(
-            "UPLOAD: this service takes no tables with a query (its capabilities name no uploadMethod); "
-            "write the values into the query instead, for example with IN (...)"
-        )
     text = parameters.one("QUERY")
     if text is None:
         raise UsageFault("QUERY is missing; send the ADQL text in it, such as SELECT TOP 5 * FROM ivoa.obscore")
@@ -45,15 +42,30 @@ def read_query(parameters: Parameters, settings: Settings) -> SyncQuery:
     return SyncQuery(text, chosen, maxrec(parameters, settings))
 
 
-def answer(context: Context, parameters: Parameters, base_url: str, request_url: str) -> Answer:
-    """Answer a query; faults come before the first byte, later ones stand at the end of the table."""
+def answer(
+    context: Context, parameters: Parameters, base_url: str, request_url: str, *, limit: TimeLimit | None = None
+) -> Answer:
+    """Answer a query; faults come before the first byte, later ones stand at the end of the table.
+
+    ``limit`` is that of a synchronous query unless given. Files of uploads are kept until the answer is closed.
+    """
     query = read_query(parameters, context.settings)
-    return answer_query(
-        context,
-        query.text,
-        base_url=base_url,
-        format=query.format,
-        maxrec=query.maxrec,
-        protocol=PROTOCOL,
-        request=request_url,
-    )
+    with contextlib.ExitStack() as files:
+        uploads = receive_uploads(parameters, context.settings, files)
+        kept = files.pop_all()
+    try:
+        return answer_query(
+            context,
+            query.text,
+            base_url=base_url,
+            format=query.format,
+            maxrec=query.maxrec,
+            protocol=PROTOCOL,
+            request=request_url,
+            uploads=uploads,
+            on_close=kept.close,
+            limit=limit,
+        )
+    except BaseException:
+        kept.close()
+        raise

@@ -1,49 +1,40 @@
-"""Pages for people: ``/``, ``/collections/<name>``, ``/plates/<collection>/<plate_id>``, and their style sheet."""
+"""Pages for people and their style sheet.
+
+``/``, ``/collections/<name>``, ``/plates/<collection>/<plate_id>`` with ``/at``, and ``/tap/examples``, which clients
+read, too.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jinja2
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-import vo
 from vo.context import Context
 from vo.dali.faults import FaultStyle
 from vo.dali.routes import base_url
-from vo.errors import Fault, NotFoundFault
+from vo.errors import Fault, NotFoundFault, UsageFault
 from vo.metadata.collection import Collection
+from vo.metadata.examples import Example
+from vo.metadata.ivoids import collection_id, record_path
 from vo.products.links import file_url, plate_url
 from vo.settings import Settings
-from vo.web import counts
-from vo.web.plate import list_facts, read_plate
-
-_HERE = Path(__file__).parent
-_PAGES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_HERE / "templates"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+from vo.web import counts, pages
+from vo.web.examples import SHOWN_ROWS, list_chapters, list_groups
+from vo.web.place import as_json, read_asked
+from vo.web.plate import list_facts, read_place, read_plate
+from vo.web.records.listing import known_records
 
 #: Where nothing is published yet the examples ask for the Orion Nebula.
 _ORION = (83.82, -5.39)
 
-# Pages run no scripts and load nothing from elsewhere; files may be pictures behind a redirect to where they are kept.
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' https: data:; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-}
 
-
-def routes(context: Context) -> list[BaseRoute]:
-    """The pages' routes."""
+def routes(context: Context, examples: Sequence[Example]) -> list[BaseRoute]:
+    """The pages' routes; ``examples`` are TAP's example queries."""
     known = {collection.name: collection for collection in context.collections}
     summaries = counts.Summaries(context)
 
@@ -63,6 +54,20 @@ def routes(context: Context) -> list[BaseRoute]:
             tables=[f"{collection.name}.plates" for collection in context.collections],
             ra=f"{ra:.4f}",
             dec=f"{dec:.4f}",
+            example=next((example for example in examples if not example.uploads), None),
+            shown_rows=SHOWN_ROWS,
+        )
+
+    def show_examples(request: Request) -> Response:
+        if not examples:
+            raise NotFoundFault("there are no example queries here; /tap/tables lists what can be asked")
+        return _page(
+            request,
+            context.settings,
+            "examples.html",
+            chapters=list_chapters(examples, context.collections, base_url(request, context.settings)),
+            groups=list_groups(),
+            shown_rows=SHOWN_ROWS,
         )
 
     def collection(request: Request) -> Response:
@@ -77,6 +82,7 @@ def routes(context: Context) -> list[BaseRoute]:
             context.settings,
             "collection.html",
             collection=found,
+            record=_record_of(context, found, base),
             summary=summary,
             pictures=[
                 (picture.plate_id, plate_url(base, found.name, picture.plate_id), file_url(base, picture.product_id))
@@ -89,38 +95,73 @@ def routes(context: Context) -> list[BaseRoute]:
             here=f"{base}/collections/{found.name}",
         )
 
-    def plate(request: Request) -> Response:
-        found = find(request)
-        base = base_url(request, context.settings)
-        page = read_plate(context, found, request.path_params["plate_id"], request.query_params.get("exposure"), base)
-        return _page(request, context.settings, "plate.html", page=page, facts=list_facts(page.bundle.plate))
-
     return [
         Route("/", front, methods=["GET"]),
+        Route("/tap/examples", show_examples, methods=["GET"]),
         Route("/collections/{collection}", collection, methods=["GET"]),
+        *_plate_routes(context, find),
+        Mount("/static", StaticFiles(directory=pages.HERE / "static")),
+    ]
+
+
+def _record_of(context: Context, collection: Collection, base: str) -> str | None:
+    """The page of a collection's registry record, None before it is published."""
+    ivoid = collection_id(context.settings, collection)
+    with context.database.read() as connection:
+        is_known = bool(known_records(connection, [ivoid.lower()]))
+    return base + record_path(context.settings.authority, ivoid) if is_known else None
+
+
+def _plate_routes(context: Context, find: Callable[[Request], Collection]) -> list[BaseRoute]:
+    def plate(request: Request) -> Response:
+        return show_plate(request, request.path_params["plate_id"])
+
+    def show_plate(request: Request, plate_id: str) -> Response:
+        found = find(request)
+        base = base_url(request, context.settings)
+        values = request.query_params
+        page = read_plate(context, found, plate_id, values.get("exposure"), read_asked(values), base)
+        here = plate_url(base, found.name, plate_id)
+        facts = list_facts(page.bundle.plate)
+        return _page(
+            request, context.settings, "plate.html", headers=pages.scripted(), page=page, facts=facts, here=here
+        )
+
+    def at(request: Request) -> Response:
+        if not request.scope["raw_path"].endswith(b"/at"):  # a plate whose id ends so: its slash is written %2F
+            return show_plate(request, request.path_params["plate_id"] + "/at")
+        try:
+            asked = read_asked(request.query_params)
+            if asked is None:
+                raise UsageFault("x and y are missing: a pixel of the scan, counted from 1")  # noqa: TRY301
+            place, stage = read_place(
+                context,
+                find(request),
+                request.path_params["plate_id"],
+                request.query_params.get("exposure"),
+                asked,
+                base_url(request, context.settings),
+            )
+        except UsageFault as fault:
+            return JSONResponse({"error": fault.text}, status_code=fault.status)
+        return JSONResponse(as_json(place, stage))
+
+    return [
+        Route("/plates/{collection}/{plate_id:path}/at", at, methods=["GET"]),
         Route("/plates/{collection}/{plate_id:path}", plate, methods=["GET"]),
-        Mount("/static", StaticFiles(directory=_HERE / "static")),
     ]
 
 
 def fault_style(request: Request, settings: Settings) -> FaultStyle:
     """How faults look to people who came for a page."""
-
-    def document(message: str) -> bytes:
-        try:
-            base = base_url(request, settings)
-        except Fault:  # the request names no usable address: links stay within this server
-            base = ""
-        return _render(settings, base, "fault.html", heading=message[:1].upper() + message[1:]).encode()
-
-    return FaultStyle("text/html; charset=utf-8", lambda fault: fault.text, document)
+    try:
+        base = base_url(request, settings)
+    except Fault:  # the request names no usable address: links stay within this server
+        base = ""
+    return pages.fault_style(settings, base)
 
 
-def _page(request: Request, settings: Settings, template: str, **values: Any) -> Response:
-    return HTMLResponse(_render(settings, base_url(request, settings), template, **values), headers=_HEADERS)
-
-
-def _render(settings: Settings, base: str, template: str, **values: Any) -> str:
-    return _PAGES.get_template(template).render(
-        base=base, publisher=settings.publisher, contact=settings.contact, version=vo.__version__, **values
-    )
+def _page(
+    request: Request, settings: Settings, template: str, headers: Mapping[str, str] = pages.HEADERS, **values: Any
+) -> Response:
+    return HTMLResponse(pages.render(settings, base_url(request, settings), template, **values), headers=headers)

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from vo.web.curves import Array, densify
 
 #: The drawing is a square of this many units, of which the footprints fill what the margin leaves.
 SIZE = 400.0
@@ -68,8 +67,14 @@ def draw(footprints: Sequence[tuple[str, Array]]) -> Sketch | None:
     if not shapes:
         return None
     plane = _Plane.around([vectors for _, vectors in shapes])
-    outlines = tuple(Outline(name, _path(plane.project(_densify(vectors)), closed=True)) for name, vectors in shapes)
+    outlines = tuple(Outline(name, _path(plane.project(densify(vectors)), closed=True)) for name, vectors in shapes)
     return Sketch(SIZE, outlines, tuple(_thin(_grid(plane))), 2.0 * math.degrees(plane.half_width))
+
+
+def parse_region(text: str) -> Array:
+    """Vertices [n, 2] (degrees) of ``POLYGON ICRS lon lat ...``."""
+    numbers = [word for word in text.split() if word[0] in "+-.0123456789"]
+    return np.array(numbers, dtype=float).reshape(-1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +117,6 @@ class _Plane:
 def _vectors(vertices: Array) -> Array:
     ra, dec = np.radians(np.asarray(vertices, dtype=float)).T
     return np.column_stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
-
-
-def _densify(vectors: Array) -> Array:
-    """Points along the great circles between vertices, so that long edges bend as they do on the sky."""
-    following = np.roll(vectors, -1, axis=0)
-    steps = np.linspace(0.0, 1.0, 12, endpoint=False)[:, None]
-    edges = [start + (end - start) * steps for start, end in zip(vectors, following, strict=True)]
-    points = np.concatenate(edges)
-    length: Array = np.linalg.norm(points, axis=1, keepdims=True)
-    return points / length
 
 
 def _path(points: Array, *, closed: bool = False) -> str:

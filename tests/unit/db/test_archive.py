@@ -1,9 +1,10 @@
 import dataclasses
 import datetime as dt
 
+import psycopg
 import pytest
 
-from vo.db.archive import field_names, find_plates, merge_records, read_bundles
+from vo.db.archive import FoundPlate, Outline, field_names, find_outlined, find_plates, merge_records, read_bundles
 from vo.db.merge import Counts
 from vo.db.records import KEYS, Exposure, Plate, PlateBundle, Product, Scan, Solution
 from vo.errors import OperatorFault
@@ -101,16 +102,92 @@ def test_publisher_dids_are_found_whatever_their_case(own):
     assert found["ivo://x/Demo?b/7/1"][0].plate.plate_id == "b7"
 
 
-def test_a_thousand_dids_need_no_more_statements_than_one(own, monkeypatch):
+def test_a_plates_did_gives_the_plate_alone(own):
+    with own.read() as connection:
+        found = find_plates(connection, ["IVO://x/demo?A/1", "ivo://x/demo?b/7", "ivo://x/demo", "ivo://x/demo?b/7/"])
+        plan = connection.execute(
+            "EXPLAIN SELECT 1 FROM archive.exposure WHERE lower(publisher_did) >= 'a/' AND lower(publisher_did) < 'a0'"
+        ).fetchall()
+    assert found == {"IVO://x/demo?A/1": (BUNDLE, None), "ivo://x/demo?b/7": (found["ivo://x/demo?b/7"][0], None)}
+    assert found["ivo://x/demo?b/7"][0].plate.plate_id == "b7"
+    assert "exposure_publisher_did_nocase" in str(plan)
+
+
+def test_a_thousand_dids_are_found_in_one_statement(own, monkeypatch):
     statements = []
     with own.read() as connection:
         execute = connection.execute
-        monkeypatch.setattr(connection, "execute", lambda *args: (statements.append(args), execute(*args))[1])
-        assert len(find_plates(connection, ["ivo://x/demo?b/0/1"])) == 1
-        for_one = len(statements)
-        assert len(find_plates(connection, [f"ivo://x/demo?b/{n}/1" for n in range(1000)])) == 1000
-    assert for_one <= 6
-    assert len(statements) == 2 * for_one
+        monkeypatch.setattr(
+            connection, "execute", lambda *args, **how: (statements.append(args), execute(*args, **how))[1]
+        )
+        found = find_outlined(connection, [f"ivo://x/demo?b/{n}/1" for n in range(1000)], ["demo", "dasch"])
+        assert len(statements) == 1
+        several = list(read_bundles(connection, [("demo", f"b{n}") for n in range(1000)]))
+        assert len(statements) == 2
+    assert [one.bundle.plate.plate_id for one in found.values()] == [f"b{n}" for n in range(1000)]
+    assert [one.bundle for one in found.values()] == several
+
+
+def test_outlines_are_those_of_the_published_table(fresh_database):
+    database = fresh_database()
+    region = "POLYGON ICRS 9 -1 11 -1 11 1 9 1"
+    shape = "{(9d,-1d),(11d,-1d),(11d,1d),(9d,1d)}"
+    with database.owner() as connection:
+        merge_records(connection, RECORDS)
+        for number, (text, polygon) in enumerate([(region, shape), (None, None)], start=1):
+            did = f"ivo://x/Demo?a/1/{number}"
+            row = {
+                "obs_publisher_did": did,
+                "plate_id": "a1",
+                "exposure_id": str(number),
+                "has_imaging": True,
+                "s_ra": 10.0,
+                "s_dec": 0.0,
+            }
+            row |= {"s_fov": 2.8, "s_region": polygon, "s_region_text": text}
+            values = ", ".join(f"%({name})s" for name in row)
+            connection.execute(f"INSERT INTO demo.plates ({', '.join(row)}) VALUES ({values})", row)
+    with database.read() as connection:
+        found = find_outlined(connection, ["ivo://x/demo?a/1", "ivo://x/demo?a/1/2"], ["dasch", "demo"])
+        other = find_outlined(connection, ["ivo://x/demo?a/1"], ["dasch"])
+    outline = Outline("ivo://x/Demo?a/1/1", 10.0, 0.0, 2.8, region)
+    assert found == {
+        "ivo://x/demo?a/1": FoundPlate(BUNDLE, None, (outline,)),
+        "ivo://x/demo?a/1/2": FoundPlate(BUNDLE, EXPOSURES[1], (outline,)),
+    }
+    assert other == {"ivo://x/demo?a/1": FoundPlate(BUNDLE, None)}
+
+
+def test_values_that_texts_would_change_come_back(own):
+    at = ("demo", "any")
+    latest = dt.datetime(9999, 12, 31, 23, 59, 59, 999999)  # noqa: DTZ001
+    text = ' {"a",NULL}\\ \t\n(1,2) ü 𝄞 '
+    bundle = PlateBundle(
+        Plate(*at, series="", comment=text, plate_scale=-0.0, own={"": "NULL", "no": None, "ü": 5e-324, "yes": True}),
+        (Scan(*at, "s", width=2**31 - 1, pixel_scale=float("inf"), scan_date=latest, made_date=dt.datetime(1, 1, 1)),),  # noqa: DTZ001
+        (Exposure(*at, text, "ivo://x/demo?any/1", t_min=5e-324, t_max=1.7976931348623157e308, target_name="NULL"),),
+        (Solution(*at, "s", "0", -1, None, text, "", 0, 0, residual=1 / 3, made_date=SCANNED),),
+        (Product("demo/any/x", *at, "raw", text, content_length=2**62, is_base=True, missing_date=SCANNED),),
+    )
+    with own.owner() as connection:
+        merge_records(connection, bundle.records())
+        assert [repr(one) for one in read_bundles(connection, [at])] == [repr(bundle)]
+        connection.rollback()
+
+
+def test_floats_have_all_their_digits_however_the_server_is_set(fresh_database):
+    database = fresh_database()
+    with psycopg.connect(database.owner_dsn, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f'ALTER DATABASE "{name}" SET extra_float_digits = 0')
+    scan = Scan("c", "p", "1", pixel_scale=1 / 3)
+    with database.owner() as connection:
+        merge_records(connection, [Plate("c", "p"), scan])
+        (bundle,) = read_bundles(connection, [("c", "p")])
+        assert bundle.scans == (scan,)
+    with database.read() as connection:
+        (bundle,) = read_bundles(connection, [("c", "p")])
+        assert bundle.scans == (scan,)
 
 
 def test_what_is_read_in_several_statements_is_one_snapshot(fresh_database):
@@ -167,3 +244,9 @@ def test_unknown_roles_are_refused(own):
     bad = Product("demo/a1/x", "demo", "a1", "poster", "image/png")
     with pytest.raises(OperatorFault, match="product_role"), own.owner() as connection:
         merge_records(connection, [bad])
+
+
+def test_solutions_sort_as_their_numbers_tell():
+    names = ["s0", "s1", "s2", "s2-bin16", "s10", "s11"]
+    made = [Solution("c", "p", "1", name, 1, None, "", " ", 1, 1) for name in sorted(names)]
+    assert [one.solution_id for one in sorted(made, key=lambda one: one.order)] == names

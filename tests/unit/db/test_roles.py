@@ -24,7 +24,7 @@ def query(database):
         "TRUNCATE ivoa.obscore",
         "CREATE TABLE public.x (a int)",
         "CREATE TABLE ivoa.x (a int)",
-        "CREATE TEMPORARY TABLE x (a int)",
+        "CREATE TABLE pg_catalog.x (a int)",
         "CREATE SCHEMA x",
         "CREATE FUNCTION public.x() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "DROP TABLE ivoa.obscore",
@@ -56,6 +56,18 @@ def query(database):
 def test_refused(query, statement):
     with pytest.raises(REFUSED):
         query.execute(statement)
+
+
+def test_temporary_tables_are_for_uploads_alone(database):
+    """An upload's transaction says READ WRITE; nothing else may make a table, and what it makes only it can see."""
+    with psycopg.connect(database.query_dsn) as connection:
+        with pytest.raises(errors.ReadOnlySqlTransaction):
+            connection.execute("CREATE TEMPORARY TABLE x (a int)")
+        connection.rollback()
+        connection.execute("SET TRANSACTION READ WRITE")
+        connection.execute("CREATE TEMPORARY TABLE x (a int)")
+        with psycopg.connect(database.query_dsn) as other, pytest.raises(errors.UndefinedTable):
+            other.execute("SELECT * FROM pg_temp.x")
 
 
 def test_all_published_tables_can_be_read_hidden_columns_included(query, catalogue):

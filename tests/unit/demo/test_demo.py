@@ -159,13 +159,16 @@ def test_a_folder_that_cannot_be_written_is_told_in_words(tmp_path):
 def test_records_describe_the_files(bundles, plate):
     bundle = bundles[plate.plate_id]
     held = [one for one in bundle.products if one.location]
-    assert len(held) == (6 if plate.is_scanned else 2)
+    assert len(held) == (8 if plate.is_scanned else 2)
     for one in held:
         path = Path(one.location.removeprefix("file://"))
         assert path.stat().st_size == one.content_length
         if one.content_type == "image/jpeg":
             with Image.open(path) as picture:
                 assert picture.format == "JPEG"
+            continue
+        if one.role == "calibration":
+            assert "SYNTHETIC" in path.read_text(encoding="utf-8")
             continue
         with fits.open(path) as hdus:
             header = hdus[one.hdu].header
@@ -355,3 +358,32 @@ def _light(data, wcs, places):
             for column, row in zip(x.tolist(), y.tolist(), strict=True)
         ]
     )
+
+
+def test_the_calibration_gives_the_magnitudes_of_the_stars(folder):
+    """Bright stars near the middle: their middle pixels by the formulas of the file, and the magnitudes known."""
+    plate = BY_ID["sip"]
+    text = (folder / "sip" / "sip.asdf").read_text(encoding="utf-8")
+    assert text.startswith("#ASDF 1.0.0\n")
+    known = {
+        name: float(value)
+        for name, value in re.findall(r"^[- ]*(black|zero_point): ([0-9.]+)$", text, flags=re.MULTILINE)
+    }
+    data, header = image_of(folder, plate)
+    stars = brightest_within(plate.pointings[0].ra, plate.pointings[0].dec, 1.0, 60)
+    x, y = WCS(header).all_world2pix(stars.ra, stars.dec, 0)
+    errors = []
+    for star_x, star_y, magnitude in zip(x.round().astype(int), y.round().astype(int), stars.magnitude, strict=True):
+        box = data[star_y - 25 : star_y + 26, star_x - 25 : star_x + 26].astype(float)
+        density, sky = box[25, 25], np.median(box)
+        light = -known["black"] * np.log(1 - (density - sky) / (known["black"] - sky))
+        errors.append(known["zero_point"] - 2.5 * np.log10(light) - magnitude)
+    assert len(errors) == 60
+    assert abs(np.median(errors)) < 0.15  # a pixel's middle is not the star's
+
+
+def test_a_cleaned_plate_has_lost_what_was_written_on_it(folder):
+    before = np.asarray(Image.open(folder / "pole" / "pole_plate.jpg"), dtype=float)
+    after = np.asarray(Image.open(folder / "pole" / "pole_plate_clean.jpg"), dtype=float)
+    changed = (np.abs(before - after).max(axis=2) > 60).mean()
+    assert 0.002 < changed < 0.2

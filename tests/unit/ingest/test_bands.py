@@ -1,6 +1,6 @@
 import pytest
 
-from vo.ingest.bands import COLOURS, EMULSIONS, FILTERS, bounds
+from vo.ingest.bands import COLOURS, EMULSIONS, FILTERS, NAMED, bounds
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,10 @@ from vo.ingest.bands import COLOURS, EMULSIONS, FILTERS, bounds
         ("IIIaF", "OG590", 5.9e-7, 7.0e-7),
         ("IVN", "RG715", 7.15e-7, 9.0e-7),
         ("IIaO", "no such glass", 3.5e-7, 5.0e-7),
+        ("103AE", "RG 630", 6.3e-7, 6.8e-7),
+        ("4415", "HA659", 6.555e-7, 6.625e-7),
+        ("4415", "OG 590", 5.9e-7, 6.9e-7),
+        ("127-04", None, 3.5e-7, 6.9e-7),
     ],
 )
 def test_emulsion_and_filter_together(emulsion, filter_name, low, high):
@@ -29,6 +33,6 @@ def test_a_filter_that_lets_nothing_through_leaves_the_emulsion():
 
 
 def test_all_bounds_are_metres_in_order():
-    for low, high in (*EMULSIONS.values(), *COLOURS.values()):
+    for low, high in (*EMULSIONS.values(), *NAMED.values(), *COLOURS.values()):
         assert 3.0e-7 <= low < high <= 1.0e-6
     assert all(high is None or low < high for low, high in FILTERS.values())

@@ -179,7 +179,7 @@ _CELLS = st.one_of(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(API_NAMES), _CELLS))
 def test_whatever_stands_in_a_cell_the_row_is_used_or_refused(read, tmp_path, solved, cells):
     row = {**solved, **cells}

@@ -7,8 +7,10 @@ import pytest
 from astropy.io import fits as astrofits
 from astropy.wcs import WCS
 
+from vo.db.records import Exposure, Plate, PlateBundle
 from vo.errors import OperatorFault
 from vo.ingest.readers import fits, headers
+from vo.ingest.readers.solved import AMBIGUOUS
 from vo.metadata.collection import Collection
 
 
@@ -112,6 +114,25 @@ def test_several_systems_in_one_header_are_several_exposures(read, write, collec
         ("s1", "1-s1", "A"),
         ("s2", "1-s2", "B"),
     ]
+
+
+def test_what_may_be_matched_in_several_ways_is_told_with_the_distances(read, write, collection):
+    """Two exposures at one place, two solutions near it: who belongs to whom is not known."""
+    places = {"a": (83.0, -5.0), "b": (83.0, -5.01), "far": (120.0, 30.0)}
+    known = PlateBundle(
+        Plate("trial", "p1"),
+        exposures=tuple(
+            Exposure("trial", "p1", name, f"ivo://x/trial?p1/{name}", ra=ra, dec=dec, position_origin="logbook")
+            for name, (ra, dec) in places.items()
+        ),
+    )
+    path = write("p1.fits", tan(83.0, -5.0), tan(83.01, -5.0, "A"), tan(120.0, 30.0, "B"))
+    bundle, report = read_one(read, path, collection, {"p1": known})
+    assert [one.exposure_id for one in bundle.solutions][2] == "far"
+    assert not {one.exposure_id for one in bundle.solutions} & {"a", "b"}
+    first, second = [line.reason for line in report.lines if line.kind == AMBIGUOUS]
+    assert "solution s0 may belong to a (0.0000 deg), b (0.0100 deg); it is matched with none of them" in first
+    assert "solution s1 may belong to a (0.0100 deg), b (0.0141 deg)" in second
 
 
 def test_without_a_solution_there_is_a_plate_with_a_file(read, write, collection):

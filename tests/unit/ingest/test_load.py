@@ -1,7 +1,9 @@
 import csv
+import json
 from dataclasses import replace
 
 import numpy as np
+import packages
 import pytest
 from astropy.io import fits as astrofits
 
@@ -92,7 +94,7 @@ def test_all_or_nothing(empty, settings, ecsv, solved, monkeypatch):
     def broken(*_args, **_kwargs):
         raise RuntimeError("power cut")
 
-    monkeypatch.setattr("vo.ingest.load._write", broken)
+    monkeypatch.setattr("vo.ingest.load.write_rows", broken)
     with pytest.raises(RuntimeError):
         ingest(empty, settings, "dasch", ecsv({**solved, "platenum": 2}, {**solved, "pos.dec": 1.0}))
     assert counts(empty) == before
@@ -144,6 +146,60 @@ def tan_file(path, ra, dec, size=(60, 40)):
     header["CD1_1"], header["CD1_2"], header["CD2_1"], header["CD2_2"] = -0.01, 0.0, 0.0, 0.01
     astrofits.PrimaryHDU(np.zeros(size[::-1], dtype=np.int16), header).writeto(path)
     return path
+
+
+def test_a_list_does_not_undo_what_packages_and_records_have_told(empty, settings, ecsv, solved, tmp_path):
+    package = packages.Package(
+        "i01234", solutions=(packages.Tpv(10.0, 60.0),), exposures=(packages.exposure(0),), turn=90
+    )
+    record = tmp_path / "record.json"
+    record.write_text(json.dumps(packages.record("i01234", exposures=[], catalog_exposures=[], **{"class": "L"})))
+    rows = ecsv({**solved, "mosnum": 0}, {**solved, "platenum": 2})
+    ingest(empty, settings, "dasch", rows)
+    for path in (package.write(tmp_path), record):
+        ingest(empty, settings, "dasch", path)
+    tables = [
+        "SELECT product_id, role, checksum, is_base, content_length, width, location FROM archive.product ORDER BY 1",
+        "SELECT * FROM archive.scan ORDER BY 1, 2, 3",
+        "SELECT * FROM archive.solution ORDER BY 1, 2, 3, 4, 5",
+        "SELECT plate_id, comment FROM archive.plate ORDER BY 1",
+        "SELECT plate_id, s_region_text, t_min, comment FROM dasch.plates ORDER BY 1",
+    ]
+    before = [ask(empty, sql) for sql in tables]
+    assert any("Comet 1908c" in str(row) for row in before[3])
+    again = ingest(empty, settings, "dasch", rows)
+    assert again.changed == 0, (again.archive, again.derived)
+    for path in (package.write(tmp_path), record):
+        assert ingest(empty, settings, "dasch", path).changed == 0
+    assert [ask(empty, sql) for sql in tables] == before
+
+
+def test_a_new_result_is_a_new_version_and_the_same_again_is_none(empty, settings, tmp_path):
+    package = packages.Package(exposures=(packages.exposure(2), packages.exposure(0)))
+    sql = "SELECT solution_id, version, is_current, result_id FROM archive.solution ORDER BY 1, 2"
+    for _ in range(2):
+        ingest(empty, settings, "dasch", package.write(tmp_path))
+        assert ask(empty, sql) == [("s0", 1, True, package.result), ("s1", 1, True, package.result)]
+    better = package.better()
+    for _ in range(2):
+        ingest(empty, settings, "dasch", better.write(tmp_path))
+        assert ask(empty, sql) == [
+            ("s0", 1, False, package.result),
+            ("s0", 2, True, better.result),
+            ("s1", 1, False, package.result),
+            ("s1", 2, True, better.result),
+        ]
+
+
+def test_a_folder_with_a_bad_package_loads_the_others_and_a_bad_package_alone_loads_nothing(empty, settings, tmp_path):
+    packages.Package().write(tmp_path)
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"metadata": {"series": "ai", "plateNumber": 5, "mosaic": {}}}')
+    with pytest.raises(OperatorFault, match=r"bad\.json: metadata\.mosaic\.mosNum is None"):
+        ingest(empty, settings, "dasch", bad)
+    assert ask(empty, "SELECT count(*) FROM archive.plate") == [(0,)]
+    done = ingest(empty, settings, "dasch", tmp_path)
+    assert (done.read, done.used, done.plates, done.refused_by_kind) == (2, 1, 1, {"file not usable": 1})
 
 
 def test_list_then_file_then_list_again(empty, settings, ecsv, solved, tmp_path):
@@ -243,7 +299,9 @@ def test_unknown_collections_and_readers(empty, settings, ecsv, solved, dasch_co
     path = ecsv(solved)
     with pytest.raises(OperatorFault, match="no collection 'nowhere'"):
         ingest(empty, settings, "nowhere", path)
-    with pytest.raises(OperatorFault, match="lists readers telepathy; there are dasch, headers, fits"):
+    with pytest.raises(
+        OperatorFault, match="lists readers telepathy; there are table, dasch_plates, dasch, headers, fits"
+    ):
         ingest(empty, settings, dasch_collection.model_copy(update={"readers": ("telepathy",)}), path)
     with pytest.raises(OperatorFault, match="vo init later"):
         ingest(empty, settings, dasch_collection.model_copy(update={"name": "later"}), path)

@@ -11,6 +11,7 @@ from vo.errors import OperatorFault
 from vo.metadata.collection import Collection, WideRule
 from vo.metadata.felis import load_catalogue, load_schema
 from vo.metadata.fields import Kind
+from vo.metadata.mistakes import MistakesFault
 from vo.metadata.words import RESERVED_WORDS, as_typed, is_regular
 
 VOCABULARIES = Path(os.environ.get("VO_TEST_VOCABULARIES", Path(__file__).parents[4] / "shared" / "vocabularies"))
@@ -235,9 +236,12 @@ def test_the_wide_rule_makes_the_view(settings, tmp_path):
         ("datatype: double", "datatype: quadruple", "quadruple"),
         ("datatype: double", "datatype: binary\n    length: 8", "binary is not supported"),
         ("description: Seeing.", "note: Seeing.", "note"),
-        ("    description: Seeing.\n", "", "no description of seeing"),
+        ("    description: Seeing.\n", "", "plates.seeing: has no description"),
         ("#plates.grade", "#plates.graed", "graed"),
         ("tables:", "tables: [", "YAML"),
+        ("tables:", "tables: 3\nmore:", "a list of tables"),
+        ("name: own\n", "- own", "YAML"),
+        ("ivoa:unit: arcsec", "ivoa:units: arcsec", "did you mean ivoa:unit?"),
     ],
 )
 def test_wrong_descriptions_name_file_and_place(settings, tmp_path, old, new, says):
@@ -246,6 +250,32 @@ def test_wrong_descriptions_name_file_and_place(settings, tmp_path, old, new, sa
     with pytest.raises(OperatorFault, match=re.escape(says)) as caught:
         load_catalogue(settings, [collection(tmp_path)])
     assert str(tmp_path / "columns.yaml") in caught.value.text
+
+
+def test_all_that_is_wrong_is_told_with_its_line(settings, tmp_path):
+    text = COLUMNS.replace("datatype: double", "datatype: duoble").replace("meta.code.qual", "meta.nonsense")
+    (tmp_path / "columns.yaml").write_text(text.replace("    description: Seeing.", "    descripton: Seeing."))
+    with pytest.raises(MistakesFault) as caught:
+        load_catalogue(settings, [collection(tmp_path)])
+    written = text.splitlines()
+    told = [(written[one.line - 1].strip(), one.key, one.advice) for one in caught.value.mistakes]
+    assert told == [
+        ("ivoa:ucd: meta.nonsense", "plates.grade.ivoa:ucd", ""),
+        ("datatype: duoble", "plates.seeing", "did you mean double?"),
+        ("description: Seeing.", "plates.seeing.descripton", "did you mean description?"),
+    ]
+
+
+def test_what_felis_allows_and_we_do_not_is_told_with_its_line(settings, tmp_path):
+    text = COLUMNS.replace("name: seeing", "name: year").replace('#plates.grade"]', '#plates.graed"]')
+    (tmp_path / "columns.yaml").write_text(text.replace("    description: Grade of the plate.\n", ""))
+    with pytest.raises(MistakesFault) as caught:
+        load_catalogue(settings, [collection(tmp_path)])
+    assert [(one.line, one.key) for one in caught.value.mistakes] == [
+        (5, "plates"),
+        (8, "plates.grade"),
+        (11, "plates.year"),
+    ]
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -230,9 +230,9 @@ def test_many_plates_fast_and_like_one():
     count = 25_000
     ra, dec = sphere(count)
     angle = RANDOM.uniform(0, 360, count)
-    begin = time.perf_counter()
+    begin = time.process_time()
     many = nominal_many(ra, dec, 42.0, 34.0, angle)
-    assert time.perf_counter() - begin < 3.0
+    assert time.process_time() - begin < 3.0  # one by one they take more
     assert len(many) == count
     for at in (0, 77, count - 1):
         one = nominal(ra[at], dec[at], 42.0, 34.0, angle[at])

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 import realdata
 from astropy.io import fits
-from astropy.io.fits.hdu.compressed import _tiled_compression
 from astropy.wcs import WCS
 from wcs_truth import header_text, separation
 
 from vo.dali.shapes import Circle, Polygon, Range
 from vo.errors import LimitFault, NotFoundFault, OperatorFault, UsageFault
+from vo.pixels import tiles
 from vo.pixels.cutout import cut
 from vo.pixels.inspect import inspect
+from vo.pixels.source import OpenFile
 from vo.pixels.wcs import find_solutions, read_solutions
 
 RANDOM = np.random.default_rng(1891)
@@ -141,13 +142,13 @@ def test_gzipped_files_and_open_files(tmp_path):
 def test_only_the_tiles_needed_are_unpacked(tmp_path, monkeypatch):
     path = write(tmp_path / "plate.fits", pixels(), compression_type="RICE_1", tile_shape=(50, 50))
     unpacked = []
-    real = _tiled_compression._decompress_tile
+    real = tiles.unpack
 
-    def counted(*args, **kwargs):
+    def counted(*args):
         unpacked.append(1)
-        return real(*args, **kwargs)
+        return real(*args)
 
-    monkeypatch.setattr(_tiled_compression, "_decompress_tile", counted)
+    monkeypatch.setattr(tiles, "unpack", counted)
     cutout = cut(path, read_solutions(header())[0], HERE)
     made(cutout)
     box = cutout.box
@@ -166,9 +167,15 @@ def test_only_the_rows_needed_are_read_from_a_file(tmp_path):
             Counting.taken += len(content)
             return content
 
+    wcs = read_solutions(header())[0]
     with Counting(path) as file:
-        content = made(cut(file, read_solutions(header())[0], HERE))
-    assert Counting.taken < len(content) + 4 * 2880
+        source = OpenFile(file)
+        content = made(cut(source, wcs, HERE))
+        assert Counting.taken < len(content) + 11 * 2880
+        Counting.taken = 0
+        cutout = cut(source, wcs, HERE)
+        assert made(cutout) == content
+        assert Counting.taken == cutout.box.width * cutout.box.height * 2, "headers are not read again"
 
 
 def test_planes_are_kept(tmp_path):
@@ -368,22 +375,9 @@ def test_an_untagged_system_that_cannot_take_a_letter_is_told(tmp_path, kind):
     assert head["CTYPE1A"] == "RA---TAN"
 
 
-REAL = [
-    "fits/astropydata_HorseHead.fits",
-    "fits/astropydata_M6707HH.fits",
-    "fits/astropytut_dss_hd219829.fits",
-    "fits/kete_19501206-NGC2403-reduced.fits.gz",
-    "fits/scos_1979_XB_J_5523.fits",
-    "fits/scos_1984_QA_OR_17358.fits",
-    "fits/scos_1990_MU_I12285.fits",
-    "fits/scos_6743_P-L_2_J_10439.fits",
-    "dasch/b02312_bin16.fits",
-]
-
-
 @pytest.mark.filterwarnings("ignore::astropy.wcs.FITSFixedWarning")
 @pytest.mark.filterwarnings("ignore::astropy.io.fits.verify.VerifyWarning")
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", realdata.IMAGES)
 def test_real_files(name, recwarn):
     """Issue line 5: pixels equal to the file's, coordinates to 0.01 pixel; read by plain astropy, without repairs."""
     path = realdata.path(name)

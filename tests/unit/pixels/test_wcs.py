@@ -136,6 +136,16 @@ def test_pv_cards_with_tan_are_scamps_tpv():
     assert any("TAN to TPV" in repair for repair in wcs.repairs)
 
 
+@pytest.mark.parametrize("terms", [{}, {"PV1_1": 1.0}, {"PV1_0": 0.0, "PV2_0": 0.0}])
+def test_a_tpv_without_linear_terms_is_a_tan(terms):
+    wcs = one(header_text(CTYPE1="RA---TPV", CTYPE2="DEC--TPV", **terms))
+    x, y = np.array([0.0, 399.0, 100.0]), np.array([0.0, 299.0, 250.0])
+    assert separation(wcs.to_sky(x, y), one(header_text()).to_sky(x, y)).max() < 1e-9
+    assert "PV2_1 missing: read as 1" in wcs.repairs
+    known = {key: value for line in wcs.images for key, value in [(line[:8].strip(), line[10:30].strip())]}
+    assert (known["PV1_1"], known["PV2_1"]) == ("1.0", "1.0")
+
+
 def test_sip_beats_scamps_cards():
     both = one(header_text(**{**TPV, **SIP}))
     x, y = pixels(both)

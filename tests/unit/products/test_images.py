@@ -3,7 +3,9 @@ from __future__ import annotations
 import plates
 import pytest
 
-from vo.products.images import find_cut_source, find_images, grid_factor
+from vo.db.records import Scan
+from vo.products.grid import grid_factor
+from vo.products.images import find_cut_source, find_images, group_images
 
 FULL = plates.product("full.fits", "fits", width=1000, height=800)
 BINNED = plates.product("binned.fits", "fits_binned", width=63, height=50, bin_factor=16)
@@ -59,6 +61,36 @@ def test_how_the_solutions_grid_fits_the_file(width, height, bin_factor, factor)
     assert grid_factor(plates.solution(), product) == factor
 
 
+@pytest.mark.parametrize(("turn", "factor"), [(90, 1), (-90, 1), (270, 1), (180, None), (0, None), (None, None)])
+def test_base_files_of_a_turned_scan_fit_the_grid_turned(turn, factor):
+    base = plates.product("x.fits", "fits", width=800, height=1000, is_base=True)
+    scan = Scan("tests", "p1", "s1", turn_deg=turn)
+    assert grid_factor(plates.solution(), base, scan) == factor
+    own = plates.product("x.fits", "fits", width=1000, height=800)
+    assert grid_factor(plates.solution(), own, scan) == 1  # a file with coordinates lies as they do
+
+
+def test_a_base_file_of_a_turned_scan_can_be_cut(tmp_path):
+    path = tmp_path / "base.fits"
+    path.write_bytes(b"x")
+    base = plates.product("x.fits", "fits", width=800, height=1000, is_base=True, location=path.as_uri())
+    scan = Scan("tests", "p1", "s1", turn_deg=90)
+    bundle = plates.bundle(products=(base,), solutions=(plates.solution(),), scans=(scan,))
+    assert find_cut_source(bundle, plates.exposure(), plates.collection()).product is base
+
+
+def test_a_plates_images_are_grouped_by_scan_the_shown_one_first():
+    rescan, rescan_binned = (
+        plates.product(name, role, scan_id="s0", bin_factor=factor)
+        for name, role, factor in (("again.fits", "fits", 1), ("again_bin16.fits", "fits_binned", 16))
+    )
+    bundle = plates.bundle(products=(BINNED, rescan_binned, rescan, FULL))
+    first, second = group_images(bundle, plates.collection("fits_binned"))
+    assert (first.this, first.others) == (BINNED, (FULL,))
+    assert (second.this, second.others) == (rescan_binned, (rescan,))
+    assert group_images(plates.bundle(), plates.collection()) == ()
+
+
 def test_a_cut_is_made_from_this_or_from_what_is_held_here(tmp_path):
     path = tmp_path / "binned.fits"
     path.write_bytes(b"x")
@@ -66,7 +98,7 @@ def test_a_cut_is_made_from_this_or_from_what_is_held_here(tmp_path):
     bundle = plates.bundle(products=(FULL, here), solutions=(plates.solution(),))
     source = find_cut_source(bundle, plates.exposure(), plates.collection("fits"))
     assert source is not None
-    assert (source.product, source.factor) == (here, 16)
+    assert source.product == here
 
 
 def test_nothing_can_be_cut_without_a_solution_or_a_file():

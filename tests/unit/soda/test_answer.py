@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import numpy as np
 import plates
 import pytest
+import realdata
+from wcs_truth import header_text
 
 from vo.dali.parameters import Parameters
+from vo.db.records import Scan
+from vo.errors import NotFoundFault, UsageFault
+from vo.pixels.read import list_images
+from vo.pixels.wcs import find_solutions
 from vo.products.images import CutSource
-from vo.soda.answer import _filename, exposure_wcs, overlaps
+from vo.soda.cutting import _fellows, _filename
 from vo.soda.request import read_request
+from vo.soda.targets import Target, find_source, overlaps
 
 BLUE = {"em_min": 3.5e-7, "em_max": 5e-7}
 
 
 def filters(*pairs):
-    return read_request(Parameters([("ID", "x"), *pairs]))
+    return read_request(Parameters([("ID", "x"), *pairs])).filters
 
 
 @pytest.mark.parametrize(
@@ -50,30 +56,47 @@ def test_what_is_not_known_filters_nothing():
 
 
 def test_the_name_of_the_file_is_one_that_every_file_system_takes():
-    assert _filename(plates.exposure("a/b c", 'x"\n1')) == "a_b_c_x_1_cutout.fits"
+    one = plates.exposure("a/b c", 'x"\n1')
+    bundle = plates.bundle(exposures=(one,), plate_id="a/b c")
+    exposure = Target(bundle, (one,), plates.collection(), is_plate=False)
+    plate = Target(bundle, (one,), plates.collection(), is_plate=True)
+    assert _filename([("", exposure)], "fits") == "a_b_c_x_1_cutout.fits"
+    assert _filename([("", plate)], "fits") == "a_b_c_cutout.fits"
+    assert _filename([("", plate), ("", exposure)], "fits") == "cutouts.fits"
 
 
-HEADER = """\
-CTYPE1  = 'RA---TAN'
-CTYPE2  = 'DEC--TAN'
-CRVAL1  = 10.0
-CRVAL2  = 20.0
-CRPIX1  = 500.5
-CRPIX2  = 400.5
-CDELT1  = -0.001
-CDELT2  = 0.001
-RADESYS = 'ICRS'
-"""
+def test_a_solution_that_no_file_fits_is_told_and_not_that_there_is_none(tmp_path):
+    (tmp_path / "a.fits").write_bytes(bytes(2880))
+    one = plates.exposure()
+    file = plates.product("a.fits", "fits", width=300, height=200, location=(tmp_path / "a.fits").as_uri())
+    bundle = plates.bundle(exposures=(one,), products=(file,), solutions=(plates.solution(),))
+    target = Target(bundle, (one,), plates.collection(), is_plate=False)
+    with pytest.raises(UsageFault, match="another pixel grid"):
+        find_source(target, one)
+    away = plates.bundle(exposures=(one,), solutions=(plates.solution(),))
+    with pytest.raises(NotFoundFault, match="no FITS image"):
+        find_source(Target(away, (one,), plates.collection(), is_plate=False), one)
+    unsolved = Target(plates.bundle(exposures=(one,)), (one,), plates.collection(), is_plate=False)
+    with pytest.raises(UsageFault, match="no astrometric solution"):
+        find_source(unsolved, one)
 
 
-@pytest.mark.parametrize(("factor", "size"), [(1, (1000, 800)), (16, (62, 50)), (16, (63, 50)), (16, None)])
-def test_a_solution_is_put_on_the_files_own_pixels(factor, size):
-    """The middle of binned pixel n is that of the n-th block of full ones (counted from 0)."""
-    width, height = size or (None, None)
-    product = plates.product("a.fits", "fits", width=width, height=height, bin_factor=factor)
-    source = CutSource(product, None, plates.solution(header=HEADER), factor)
-    wcs = exposure_wcs(source)
-    assert wcs.shape == (size or (62, 50))
-    full = exposure_wcs(CutSource(product, None, plates.solution(header=HEADER), 1))
-    middle = [factor * 7 + (factor - 1) / 2, factor * 9 + (factor - 1) / 2]
-    np.testing.assert_allclose(wcs.to_sky(7, 9), full.to_sky(*middle), rtol=0, atol=1e-9)
+def test_another_solution_that_cannot_be_turned_is_left_out_and_hinders_no_cutout():
+    (image, *_) = list_images(realdata.path("fits/astropydata_M6707HH.fits"))
+    polynomial = next(one for one in find_solutions(image.cards, image.shape).solutions if one.kind == "DSS")
+    grid = {"width": 400, "height": 300, "is_current": True}
+    solutions = tuple(
+        plates.solution(solution_id=str(number), exposure_id=str(number), header=header, wcs_key=key, **grid)
+        for number, header, key in (
+            (1, header_text(), " "),
+            (2, header_text(CRVAL1=151.0), " "),
+            (3, image.cards.text(), polynomial.key),
+        )
+    )
+    file = plates.product("a.fits", "fits", width=300, height=400, is_base=True)
+    scan = Scan(plates.NAME, "p1", "s1", turn_deg=90)
+    one = plates.exposure()
+    bundle = plates.bundle(exposures=(one,), products=(file,), solutions=solutions, scans=(scan,))
+    target = Target(bundle, (one,), plates.collection(), is_plate=False)
+    found = _fellows(target, CutSource(file, solutions[0]))
+    assert [name for name, _ in found.current] == ["solution 2 version 1 (exposure 2)"]

@@ -5,79 +5,29 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import struct
-import subprocess
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 import pytest
+import stilts
 from astropy.io.votable import parse
-from hypothesis import given, settings
+from cells import FIELDS, ROWS, TEXT, batch, expected_items, same, written
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vo.metadata.fields import Field
 from vo.tables import columns as cols
-from vo.tables import formats
-from vo.tables.votable import Document
-
-# XML carries none of these.
-CONTROLS = "".join(map(chr, [*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF]))
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=CONTROLS), max_size=12)
-ASCII = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)
-
-ANY = {"allow_nan": True, "allow_infinity": True}
-DOUBLE = st.floats(**ANY)
-SCALARS = {
-    "boolean": st.booleans(),
-    "unsignedByte": st.integers(0, 255),
-    "short": st.integers(-(2**15), 2**15 - 1),
-    "int": st.integers(-(2**31), 2**31 - 1),
-    "long": st.integers(-(2**63), 2**63 - 1),
-    "float": st.floats(width=32, **ANY),
-    "double": DOUBLE,
-}
-# The fields of a table with one column of each kind, and what may stand in each.
-KINDS: list[tuple[Field, st.SearchStrategy]] = [
-    *((Field(name, name), values) for name, values in SCALARS.items()),
-    (Field("ascii", "char", "*"), ASCII),
-    (Field("bounded", "char", "12*"), ASCII),
-    (Field("text", "char", "*"), TEXT),
-    (Field("unicode", "unicodeChar", "*"), TEXT),
-    (Field("point", "double", "2", "point"), st.tuples(DOUBLE, DOUBLE)),
-    (Field("circle", "double", "3", "circle"), st.tuples(DOUBLE, DOUBLE, DOUBLE)),
-    (Field("polygon", "double", "*", "polygon"), st.lists(DOUBLE, min_size=1, max_size=8)),
-    (Field("floats", "float", "*"), st.lists(SCALARS["float"], min_size=1, max_size=4)),
-    (Field("ints", "int", "3"), st.tuples(*[SCALARS["int"]] * 3)),
-]
-FIELDS = [field for field, _ in KINDS]
-ROWS = st.lists(st.tuples(*(st.none() | values for _, values in KINDS)), max_size=12)
+from vo.tables.writing import nulls
 
 
-def batch(fields, rows):
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(fields)
-    arrays = [
-        pa.array([list(cell) if isinstance(cell, tuple) else cell for cell in column], cols.arrow_type(field))
-        for field, column in zip(fields, columns, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(arrays, [field.name for field in fields])
+def both_ends():
+    """A row whose matrix holds the largest and the smallest of its numbers, and nothing else."""
+    return tuple((0, 0, 0, 0, 2**15 - 1, -(2**15)) if field.name == "matrix" else None for field in FIELDS)
 
 
-def written(name, fields, *batches, maxrec=10**6):
-    return b"".join(formats.find(name).write(Document(fields), batches, maxrec))
-
-
-def same(a, b):
-    """Equality in which NaN equals NaN and 0.0 is not -0.0."""
-    if isinstance(a, (list, tuple, np.ndarray)):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, float):
-        b = float(b)
-        return (math.isnan(a) and math.isnan(b)) or (b == a and math.copysign(1, a) == math.copysign(1, b))
-    return a == b
-
-
-def check_with_astropy(document, rows, *, keeps_blanks):
+def check_with_astropy(document, rows, *, keeps_blanks=True, has_flags=True):
     table = parse(io.BytesIO(document)).get_first_table().array
     assert len(table) == len(rows)
     for row, values, masks in zip(rows, table.data, table.mask, strict=True):
@@ -85,35 +35,56 @@ def check_with_astropy(document, rows, *, keeps_blanks):
             if cell is None:
                 # astropy tells a null string from an empty one in neither serialisation.
                 is_null = value == "" if cols.is_text(field) else np.size(value) == 0 or np.all(mask)
-                assert is_null, (field.name, value, mask)
+                is_lost = field.datatype == "bit" and not has_flags and not np.any(value)
+                assert is_null or is_lost or has_no_null_left(field, rows), (field.name, value, mask)
             elif cols.is_text(field):
                 # astropy strips blanks and line ends from a TD.
                 assert value == (cell if keeps_blanks else cell.strip(" \t\r\n"))
             else:
-                assert not np.any(mask) or _is_nan_masked(field, cell, mask), (field.name, cell, mask)
-                expected = np.float32(cell).item() if field.datatype == "float" and isinstance(cell, float) else cell
-                read = np.ma.getdata(value)
-                if field.datatype == "float":
-                    read = np.asarray(read, "f4")  # astropy reads arrays of float as double from TABLEDATA
-                assert same(expected, read), (field.name, cell, value)
+                assert not np.any(mask) or looks_null(field, cell), (field.name, cell, mask)
+                assert same(expected_items(field, cell), read_items(field, value)), (field.name, cell, value)
 
 
-def _is_nan_masked(field, cell, mask):
-    """astropy masks NaN in TABLEDATA and in arrays; the bytes say which it was (test_nan_is_not_null)."""
-    if field.datatype not in ("float", "double"):
+def read_items(field, value):
+    """The numbers of a cell as astropy reads it; a complex one is two."""
+    read = np.ravel(np.ma.getdata(value))
+    if cols.is_complex(field):
+        read = np.column_stack([read.real, read.imag]).ravel()
+    # astropy reads arrays of float as double from TABLEDATA.
+    return np.asarray(read, "f4") if field.datatype == "float" else read
+
+
+def looks_null(field, cell):
+    """astropy masks NaN and what VALUES null says; the bytes say which it was (test_nan_is_not_null)."""
+    if field.datatype in cols.FLOATS:
+        return any(map(math.isnan, np.ravel(cell)))
+    return nulls.DEFAULT.get(field.datatype) in np.ravel(cell)  # when both ends of the range are among the values
+
+
+def has_no_null_left(field, rows):
+    """Both ends of an integer's range are among the column's values: no number is left to stand for null."""
+    if field.datatype not in nulls.DEFAULT or field.datatype == "unsignedByte":
         return False
-    return all(
-        not masked or math.isnan(part) for masked, part in zip(np.atleast_1d(mask), np.atleast_1d(cell), strict=True)
-    )
+    values = {item for row in rows for item in np.ravel(row[FIELDS.index(field)]).tolist() if item is not None}
+    return {nulls.DEFAULT[field.datatype], -nulls.DEFAULT[field.datatype] - 1} <= values
 
 
 @settings(max_examples=60, deadline=None)
+@example([both_ends(), tuple(None for _ in FIELDS)])
 @given(ROWS)
 def test_binary2_reads_back(rows):
-    check_with_astropy(written("votable/b2", FIELDS, batch(FIELDS, rows)), rows, keeps_blanks=True)
+    check_with_astropy(written("votable/b2", FIELDS, batch(FIELDS, rows)), rows)
 
 
 @settings(max_examples=60, deadline=None)
+@example([both_ends(), tuple(None for _ in FIELDS)])
+@given(ROWS)
+def test_binary_reads_back(rows):
+    check_with_astropy(written("votable/b", FIELDS, batch(FIELDS, rows)), rows, has_flags=False)
+
+
+@settings(max_examples=60, deadline=None)
+@example([both_ends(), tuple(None for _ in FIELDS)])
 @given(ROWS)
 def test_tabledata_reads_back(rows):
     check_with_astropy(written("votable/td", FIELDS, batch(FIELDS, rows)), rows, keeps_blanks=False)
@@ -135,12 +106,13 @@ def check_text(field, cell, text):
     if cell is None:
         assert text == ""
     elif field.datatype == "boolean":
-        assert text == ("true" if cell else "false")
+        assert text.split(" ") == ["true" if part else "false" for part in np.ravel(cell)]
     elif cols.is_text(field):
         assert text == cell
     elif cols.is_array(field):
-        values = [np.float32(word).item() if field.datatype == "float" else float(word) for word in text.split(" ")]
-        assert same([float(part) for part in cell], values)
+        expected = [float(part) for part in expected_items(field, cell)]
+        words = {"true": "1", "false": "0"}  # STILTS' words for bits
+        assert same(expected, expected_items(field, [float(words.get(word, word)) for word in text.split(" ")]))
     elif field.datatype == "float":
         assert same(np.float32(cell).item(), np.float32(text).item())
     elif field.datatype == "double":
@@ -215,45 +187,91 @@ def test_blocks_join_without_a_seam():
             assert table["u"][index] == u
 
 
-# Null and "" are the same in the CSV that STILTS makes. An array of integers of fixed length has no null in TABLEDATA.
+# STILTS 3.4.7 ends with a ClassCastException at a single bit in a stream, its own included. Null and "" are the same in
+# the CSV that it makes. An array of integers of fixed length has no null in TABLEDATA.
+STILTS_FIELDS = [field for field in FIELDS if field.name != "bit"]
 _POLYGONS = ([5, 6, 7, 8, 9, 10], [1e-9, 0, 1, 1, 359.5, 2])
 STILTS_ROWS = [
     (
         *(True, 200, -3, 7, -(2**63), 1.5, -2.25e-300),
         *("plain", "x", "Müller & Söhne <1>", "日本 😀"),
         *((1, 2), (1, 2, 3), _POLYGONS[0], [1.5], (1, 2, 3)),
+        *((True, False) * 5 + (True,), [True], [0, 255], (1, 2, 3, 4, 5, 6), (1.5, -2), (1, 2, 3, 4)),
     ),
-    (*(None,) * (len(FIELDS) - 1), (4, 5, 6)),
+    (*(None,) * 15, (4, 5, 6), (False, True, *(False,) * 9), None, None, (0, 0, 0, 0, 0, -1), None, None),
     (
         *(False, 0, 0, 0, 0, math.inf, -math.inf),
         *(" a, b", "y", "ü", "z"),
         *((0.1, -0.1), (0, 0, 0), _POLYGONS[1], [2.5, -1], (0, -1, 9)),
+        *((False,) * 11, [False, True], [7], (9, 8, 7, 6, 5, 4), (0, 0), (9, 8, 7, 6)),
     ),
 ]
 
 
-@pytest.mark.parametrize("name", ["votable/b2", "votable/td"])
+def as_stilts_has_it(name, field, cell):
+    if cell is None and name != "votable/b2" and cols.is_array(field) and field.datatype in cols.FLOATS:
+        size = cols.fixed_length(field)  # the form of null that readers want there
+        return None if size is None else (math.nan,) * size * cols.parts(field)
+    return cell
+
+
+def without_brackets(text):
+    return re.sub("[()]", "", text).replace(", ", " ")
+
+
+@pytest.mark.parametrize("name", ["votable/b2", "votable/b", "votable/td"])
 def test_stilts_reads_what_was_written(name, tmp_path):
     document = tmp_path / "table.vot"
-    document.write_bytes(written(name, FIELDS, batch(FIELDS, STILTS_ROWS)))
-    command = ["stilts", "tcopy", f"in={document}", "ifmt=votable", "out=-", "ofmt=csv"]
-    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    document.write_bytes(written(name, STILTS_FIELDS, batch(STILTS_FIELDS, STILTS_ROWS)))
+    done = stilts.run("tcopy", f"in={document}", "ifmt=votable", "out=-", "ofmt=csv")
     read = list(csv.reader(io.StringIO(done.stdout.decode())))
-    assert read[0] == [field.name for field in FIELDS]
+    assert read[0] == [field.name for field in STILTS_FIELDS]
     for row, cells in zip(STILTS_ROWS, read[1:], strict=True):
-        for field, cell, text in zip(FIELDS, row, cells, strict=True):
-            if cell is None and field.xtype in ("point", "circle") and name == "votable/td":
-                cell = (math.nan,) * int(field.arraysize)  # noqa: PLW2901  the form of null that readers want there
-            check_text(field, cell, text.strip("()").replace(", ", " ") if cols.is_array(field) else text)
+        for field, cell, text in zip(STILTS_FIELDS, row, cells, strict=True):
+            check_text(
+                field, as_stilts_has_it(name, field, cell), without_brackets(text) if cols.is_array(field) else text
+            )
 
 
-@pytest.mark.parametrize("name", ["votable/b2", "votable/td"])
+@pytest.mark.parametrize("name", ["votable/b2", "votable/b", "votable/td"])
 @pytest.mark.parametrize("rows", [STILTS_ROWS, []], ids=["rows", "empty"])
 def test_votlint_has_nothing_to_say(name, rows, tmp_path):
     # votlint 3.4.7 loses its place after an xtype polygon in a stream (in those of STILTS too) and takes an empty TD
     # for a bad polygon.
-    fields = [replace(field, xtype=None) if field.name == "polygon" else field for field in FIELDS]
+    fields = [replace(field, xtype=None) if field.name == "polygon" else field for field in STILTS_FIELDS]
     document = tmp_path / "table.vot"
     document.write_bytes(written(name, fields, batch(fields, rows)))
-    done = subprocess.run(["stilts", "votlint", str(document)], capture_output=True, check=False, timeout=60)
+    done = stilts.run("votlint", str(document), check=False)
     assert (done.stdout, done.stderr, done.returncode) == (b"", b"", 0)
+
+
+# What astropy reads in another way, or not at all.
+ODD_FIELDS = [
+    Field("pairs", "double", "2x*"),
+    Field("bounded", "int", "2x3*"),
+    Field("words", "char", "4x2"),
+    Field("more_words", "char", "4x*"),
+    Field("bits", "bit", "*"),
+    Field("end", "int"),
+]
+ODD_ROWS = [
+    ([1.0, 2.0, 3.0, 4.0], [1, 2, 3, 4], "ab  cde ", "ab  cde fghi", [True] * 8 + [False], 7),
+    ([5.0, 6.0], [], "ab  cd", "abcd", [False, True], 8),
+    (None, None, None, None, None, 9),
+]
+
+
+@pytest.mark.parametrize("name", ["votable/b2", "votable/b", "votable/td"])
+def test_arrays_of_several_dimensions_and_of_strings(name, tmp_path):
+    document = tmp_path / "table.vot"
+    document.write_bytes(written(name, ODD_FIELDS, batch(ODD_FIELDS, ODD_ROWS)))
+    done = stilts.run("tcopy", f"in={document}", "ifmt=votable", "out=-", "ofmt=csv")
+    assert list(csv.reader(io.StringIO(done.stdout.decode())))[1:] == [
+        [
+            *("((1.0, 2.0), (3.0, 4.0))", "((1, 2), (3, 4))", "(ab, cde)", "(ab, cde, fghi)"),
+            *(f"({'true, ' * 8}false)", "7"),
+        ],
+        ["((5.0, 6.0))", "", "(ab, cd)", "(abcd)", "(false, true)", "8"],
+        # In BINARY a text of fixed length has no null but all its places empty.
+        ["", "", "(null, null)" if name == "votable/b" else "", "", "", "9"],
+    ]

@@ -204,13 +204,21 @@ def test_soda_descriptor_as_clients_want_it():
     assert inside["POLYGON"].find("{*}VALUES/{*}MAX").get("value") == "80.0 -8.0 88.0 -8.0 84.0 1e-07"
     # An optional scalar number with an empty value would crash pyVO.
     assert all(param.get("arraysize") for param in group)
+    # What is our own is declared with its values (SOD-11).
+    options = {name: [one.get("value") for one in param.iter("{*}OPTION")] for name, param in inside.items()}
+    assert {name: values for name, values in options.items() if values} == {
+        "RESPONSEFORMAT": ["image/fits", "image/jpeg", "image/png"],
+        "MASK": ["0", "1"],
+        "ORIENT": ["native", "north"],
+    }
 
 
 def test_soda_descriptor_for_rows_takes_the_id_from_a_column_DSC_02():  # noqa: N802  the assertion's id
     resource = soda(ref="obs_publisher_did")
     identifier = resource.find("{*}GROUP/{*}PARAM[@name='ID']")
     assert (identifier.get("ref"), identifier.get("value")) == ("obs_publisher_did", "")
-    assert resource.findall(".//{*}VALUES") == []
+    assert identifier.findall("{*}VALUES") == []
+    assert resource.findall(".//{*}MAX") == []  # rows are of many exposures
 
 
 def test_a_descriptor_without_outline_bounds_the_circle_alone():

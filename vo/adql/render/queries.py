@@ -5,11 +5,12 @@ Columns of the final result are made fit for Arrow: boolean, int2/4/8, float4/8,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vo.adql.kinds import SHAPES, Type
 from vo.adql.plan import (
     BodyPlan,
+    ColumnValue,
     Constant,
     Convert,
     Expression,
@@ -152,6 +153,8 @@ class Renderer:
     def _result(self, expression: Expression, *, has_text: bool) -> str:
         """The value as Arrow can carry it."""
         kind = expression.type
+        if (original := _original(expression)) is not None:
+            return self._values.value(original)
         if kind in SHAPES:
             form = text_form(expression) if has_text else None
             return self._values.coordinates(expression) if form is None else self._values.value(form)
@@ -183,18 +186,28 @@ class Renderer:
         return f"{left} {source.kind} JOIN {right} ON {self._values.condition(source.condition)}"
 
 
+def _original(expression: Expression) -> Expression | None:
+    """The hidden column with what was uploaded, where a column of an uploaded table is selected plainly."""
+    if not isinstance(expression, ColumnValue) or expression.output.column is None:
+        return None
+    if expression.output.column.original is None or expression.relation.table is None:
+        return None
+    return ColumnValue(expression.relation, replace(expression.output, sql=expression.output.column.original))
+
+
 def _table(source: TableSource) -> str:
     table = source.relation.table
     if table is None:  # pragma: no cover - such a relation always has one
         raise TypeError(source)
-    schema, alias = identifier(table.schema), identifier(source.relation.alias)
+    schema, name = table.stored or (table.schema, table.name)
+    named, alias = f"{identifier(schema)}.{identifier(name)}", identifier(source.relation.alias)
     if source.sample is None:
-        return f"{schema}.{identifier(table.name)} AS {alias}"
+        return f"{named} AS {alias}"
     sampled = f"TABLESAMPLE SYSTEM ({source.sample!r})"
     if not table.is_view:
-        return f"{schema}.{identifier(table.name)} AS {alias} {sampled}"
+        return f"{named} AS {alias} {sampled}"
     # PostgreSQL samples no views: the same rows of a sample of its table, with the hidden columns
-    stored = f"{schema}.{identifier(table.view_of or '')}"
+    stored = f"{identifier(schema)}.{identifier(table.view_of or '')}"
     return f"(SELECT * FROM {stored} {sampled} WHERE {table.view_condition or 'true'}) AS {alias}"
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from vo.adql.functions import FUNCTIONS
 from vo.adql.functions.function import Group
-from vo.adql.kinds import NUMBERS, PLAIN, Type, common_type, numeric_result
+from vo.adql.kinds import ARRAYS, NUMBERS, PLAIN, Type, common_type, numeric_result
 from vo.adql.plan import (
     AmongRows,
     AmongValues,
@@ -101,7 +101,7 @@ class Binder:
         """A value that can be compared and sorted."""
         expression = self.value(node)
         if expression.type not in PLAIN:
-            hint = "" if expression.type is Type.INTEGER_ARRAY else "; use CONTAINS, INTERSECTS or DISTANCE"
+            hint = "" if expression.type in ARRAYS else "; use CONTAINS, INTERSECTS or DISTANCE"
             raise Problem(node.at, f"values of type {expression.type} cannot be compared or sorted{hint}")
         return expression
 

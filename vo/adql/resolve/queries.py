@@ -64,11 +64,15 @@ _SMALLEST_SAMPLE = 1e-6
 
 
 class Resolver:
-    """Resolves one query against a catalogue; ``rewrite`` gets each SELECT as soon as it is complete."""
+    """Resolves one query against a catalogue; ``rewrite`` gets each SELECT as soon as it is complete.
+
+    ``schemas`` are, afterwards, those of the tables that were named.
+    """
 
     def __init__(self, catalogue: Catalogue, rewrite: Rewrite) -> None:
         self._catalogue = catalogue
         self._rewrite = rewrite
+        self.schemas: set[str] = set()
         self._with: dict[str, tuple[str, tuple[Output, ...], Name, tuple[TimeRange, ...]]] = {}
         self._aliases: set[str] = set(OWN_ALIASES)
         self._alias_numbers: dict[str, int] = {}
@@ -258,6 +262,7 @@ class Resolver:
             relation = query_relation(outputs, self._alias(alias), alias, ranges)
             return WithSource(relation, name), Leaf(relation)
         table = self._find_table(node.parts)
+        self.schemas.add(table.schema)
         if node.alias is not None:
             relation = table_relation(table, self._alias(node.alias.text), (node.alias.text,))
         else:

@@ -51,7 +51,8 @@ class _Columns:
 @functools.lru_cache(maxsize=256)
 def _columns_of(same: _Same) -> _Columns:
     outputs = tuple(
-        Output(c.name, c.name, type_of(c.kind), c.field(), c.text_column, c.is_path, c) for c in same.table.columns
+        Output(c.name, c.stored or c.name, type_of(c.kind), c.field(), c.text_column, c.is_path, c)
+        for c in same.table.columns
     )
     by_name: dict[str, tuple[Output, ...]] = {}
     for output in outputs:

@@ -7,11 +7,13 @@ Which solution belongs to which logged exposure is never guessed:
 3. with several, an exposure and a solution belong together when their centres agree within a tenth of the field, and
    neither agrees with another;
 4. what is left over stays: solutions become exposures of their own (origin ``found``), exposures stay without solution.
+
+Where a solution agrees with several exposures, or shares one with another solution, that is told with the distances.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
@@ -19,14 +21,22 @@ import numpy as np
 
 from vo.db.records import Exposure, Plate, PlateBundle, Product, Scan, Solution
 from vo.ingest.readers.described import Described
+from vo.pixels.frames import separation
 from vo.pixels.wcs import ImageWCS
 
 #: Centres agree when they are nearer than this part of the field's diagonal.
 _NEAR = 0.1
+#: How the report calls what cannot be decided.
+AMBIGUOUS = "ambiguous match"
+#: The status of a version in whose place another was chosen.
+SET_ASIDE = "set aside"
+_LARGEST = 2**31
+#: What a source may tell of a solution beside its coordinates.
+_TOLD = ("result_id", "pipeline", "made_date", "residual", "star_count")
 #: What the solutions of binned images have in their names.
 _BINNED = "-bin"
 
-Record = TypeVar("Record", Plate, Scan)
+Record = TypeVar("Record", Plate, Scan, Exposure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +63,19 @@ def bundle(image: Image, archived: PlateBundle | None) -> PlateBundle:
     scan = replace(described.scan(image.width, image.height, scale), width=full[0], height=full[1])
     known = next((one for one in archived.scans if one.scan_id == scan_id), None) if archived else None
     if known is not None:
-        scan = _filled(scan, known) if image.factor == 1 else _filled(known, scan)
+        scan = filled(scan, known) if image.factor == 1 else filled(known, scan)
     plate = described.plate()
     if archived is not None:
-        plate = _with_band(_filled(plate, archived.plate), archived.plate)
+        plate = _with_band(filled(plate, archived.plate), archived.plate)
     names = _solution_ids(image)
     matches = _match(image, names, scan_id, archived)
-    exposures = tuple(_exposures(image, matches, archived))
-    solutions = tuple(
-        record
-        for wcs, name, match in zip(image.solutions, names, matches, strict=True)
-        for record in _versions(_solution(described, wcs, scan_id, name, match), archived)
-    )
-    return PlateBundle(plate, (scan,), exposures, solutions, (_product(image.product, archived),))
+    made = [
+        _solution(described, *one) for one in zip(image.solutions, [scan_id] * len(names), names, matches, strict=True)
+    ]
+    solutions = tuple(record for one in made for record in versions(one, archived))
+    kept = {one.exposure_id for one in solutions if stays_aside(one)}
+    exposures = tuple(_exposures(image, matches, archived, kept))
+    return PlateBundle(plate, (scan,), exposures, solutions, (_product(image, archived),))
 
 
 def _solution_ids(image: Image) -> tuple[str, ...]:
@@ -93,6 +103,9 @@ def _match(image: Image, names: Sequence[str], scan_id: str, archived: PlateBund
     else:
         for number, exposure_id in _by_place(image.solutions, open_solutions, free):
             found[number] = exposure_id
+        left = [number for number in open_solutions if found[number] is None]
+        for text in ambiguous(image.solutions, names, left, [one for one in free if one.exposure_id not in found]):
+            image.described.told.notes.append((AMBIGUOUS, f"scan {scan_id}: {text}"))
     own = image.described.find("exposure_id") or "1"
     taken = {one.exposure_id for one in (archived.exposures if archived else ())} | {one for one in found if one}
     made: list[str] = []
@@ -122,15 +135,35 @@ def _by_place(
             yield number, candidates[0]
 
 
+def ambiguous(
+    solutions: Sequence[ImageWCS], names: Sequence[str], numbers: Sequence[int], exposures: Sequence[Exposure]
+) -> Iterator[str]:
+    """Tell each of the unmatched solutions ``numbers`` that agrees with unmatched exposures, and how far each is."""
+    for number in numbers:
+        near = [(distance, one) for one in exposures if (distance := _distance(solutions[number], one)) is not None]
+        agreeing = sorted(
+            ((distance, one.exposure_id) for distance, one in near if distance < _reach(solutions[number]))
+        )
+        if agreeing:
+            listed = ", ".join(f"{name} ({distance:.4f} deg)" for distance, name in agreeing)
+            yield f"solution {names[number]} may belong to {listed}; it is matched with none of them"
+
+
 def _agrees(wcs: ImageWCS, exposure: Exposure) -> bool:
+    distance = _distance(wcs, exposure)
+    return distance is not None and distance < _reach(wcs)
+
+
+def _reach(wcs: ImageWCS) -> float:
+    """How far an exposure's position may be from the solution's, in degrees."""
+    return float(_NEAR * np.hypot(*wcs.shape) * wcs.pixel_scale / 3600.0)
+
+
+def _distance(wcs: ImageWCS, exposure: Exposure) -> float | None:
+    """Degrees between the middle of the image and the exposure's position, None when that is unknown."""
     if exposure.ra is None or exposure.dec is None:
-        return False
-    ra, dec = np.radians(wcs.centre)
-    ra2, dec2 = np.radians((exposure.ra, exposure.dec))
-    haversine = np.sin((dec - dec2) / 2) ** 2 + np.cos(dec) * np.cos(dec2) * np.sin((ra - ra2) / 2) ** 2
-    distance = np.degrees(2.0 * np.arcsin(np.sqrt(min(1.0, float(haversine)))))
-    field = np.hypot(*wcs.shape) * wcs.pixel_scale / 3600.0
-    return bool(distance < _NEAR * field)
+        return None
+    return separation(wcs.centre, (exposure.ra, exposure.dec))
 
 
 def _free_name(own: str, number: int, count: int, taken: set[str]) -> str:
@@ -142,7 +175,10 @@ def _free_name(own: str, number: int, count: int, taken: set[str]) -> str:
 # ------------------------------------------------------------------------------------------------- records
 
 
-def _exposures(image: Image, matches: Sequence[str], archived: PlateBundle | None) -> Iterator[Exposure]:
+def _exposures(
+    image: Image, matches: Sequence[str], archived: PlateBundle | None, kept: Collection[str | None]
+) -> Iterator[Exposure]:
+    """The exposures of the image's solutions; those ``kept`` stay where the version in use puts them."""
     known = {one.exposure_id: one for one in archived.exposures} if archived else {}
     described = image.described
     if not matches and not known:
@@ -156,6 +192,8 @@ def _exposures(image: Image, matches: Sequence[str], archived: PlateBundle | Non
         made = replace(made, ra=wcs.centre[0], dec=wcs.centre[1], position_origin="solution", has_imaging=True)
         if exposure_id not in known:
             yield made
+        elif exposure_id in kept:
+            yield known[exposure_id]
         elif image.factor > 1 and _has_full_solution(archived, exposure_id, described.scan_id()):
             yield known[exposure_id]  # the full scan has told its place better
         else:
@@ -203,7 +241,7 @@ def _joined(made: Exposure, known: Exposure) -> Exposure:
 
 def _solution(described: Described, wcs: ImageWCS, scan_id: str, name: str, exposure_id: str) -> Solution:
     header = described.header
-    pipeline = header.get("IMWCS") or header.get("ORIGIN")
+    residual, star_count = residuals(header)
     return Solution(
         described.collection.name,
         described.plate_id(),
@@ -214,40 +252,86 @@ def _solution(described: Described, wcs: ImageWCS, scan_id: str, name: str, expo
         wcs.header_text(),
         wcs.key,
         *wcs.shape,
-        pipeline=str(pipeline).strip() if pipeline else None,
+        pipeline=pipeline_of(header),
+        residual=residual,
+        star_count=star_count,
     )
 
 
-def _versions(made: Solution, archived: PlateBundle | None) -> Iterator[Solution]:
-    """The solution as a new version, with the older ones no longer current; the known one when it is the same."""
+def pipeline_of(header: Mapping[str, object]) -> str | None:
+    """The software that a header says solved it."""
+    name = header.get("IMWCS") or header.get("ORIGIN")
+    return str(name).strip() if name else None
+
+
+def residuals(header: Mapping[str, object]) -> tuple[float | None, int | None]:
+    """Root mean square distance in arcsec of the reference stars from their catalogue places, and their number.
+
+    Read are SCAMP's ASTRRMS1, ASTRRMS2 (degrees along the axes) and ASTROMN, and imwcs' WCSSEP (arcsec) and WCSMATCH.
+    """
+    along = [_positive(header.get(name)) for name in ("ASTRRMS1", "ASTRRMS2")]
+    if along[0] is not None and along[1] is not None:
+        found: float | None = float(np.hypot(along[0], along[1])) * 3600.0
+    else:
+        found = _positive(header.get("WCSSEP"))
+    stars = _positive(header.get("ASTROMN")) or _positive(header.get("WCSMATCH"))
+    return found, int(stars) if stars is not None and stars.is_integer() else None
+
+
+def _positive(value: object) -> float | None:
+    """A number above zero; headers write 0 for unknown."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LARGEST:
+        return None
+    return float(value)
+
+
+def versions(made: Solution, archived: PlateBundle | None) -> Iterator[Solution]:
+    """The solution as a new version, with the older ones no longer current; the known one when it is the same.
+
+    A version that was set aside by choice stays so when it comes again: a source that is read once more does not undo
+    what somebody decided (:mod:`vo.ingest.choose`).
+    """
     old = [
         one
         for one in (archived.solutions if archived else ())
         if (one.scan_id, one.solution_id) == (made.scan_id, made.solution_id)
     ]
     same = next((one for one in old if _content(one) == _content(made)), None)
-    if same is not None and same.is_current:
-        yield replace(same, exposure_id=made.exposure_id)
+    if same is not None:
+        told = {name: getattr(made, name) for name in _TOLD if getattr(made, name) is not None}
+        same = replace(same, exposure_id=made.exposure_id, **told)
+    if same is not None and (same.is_current or same.status == SET_ASIDE):
+        yield same
         return
     yield from (replace(one, is_current=False) for one in old if one.is_current)
     if same is not None:
-        yield replace(same, is_current=True, exposure_id=made.exposure_id)
+        yield replace(same, is_current=True)
         return
     yield replace(made, version=1 + max((one.version for one in old), default=0))
+
+
+def stays_aside(solution: Solution) -> bool:
+    """Whether a record that :func:`versions` made stays out of use, since another version was chosen."""
+    return not solution.is_current and solution.status == SET_ASIDE
 
 
 def _content(solution: Solution) -> tuple[object, ...]:
     return solution.header, solution.wcs_key, solution.width, solution.height
 
 
-def _product(product: Product, archived: PlateBundle | None) -> Product:
-    """The file, under the name by which the archive knows it already when only the file itself was missing."""
+def _product(image: Image, archived: PlateBundle | None) -> Product:
+    """The file, under the name by which the archive knows it already when only the file itself was missing.
+
+    A base mosaic, whose solutions the archive has, stays one when its file comes.
+    """
+    product = image.product
     for known in archived.products if archived else ():
         same = (known.scan_id, known.role, known.bin_factor) == (product.scan_id, product.role, product.bin_factor)
-        if same and known.location is None and product.location is not None:
-            return replace(product, product_id=known.product_id)
-        if same and known.location == product.location:
-            return replace(product, product_id=known.product_id)
+        arrives = known.location is None and product.location is not None
+        if same and (arrives or known.location == product.location):
+            checksum = known.checksum if known.content_length == product.content_length else product.checksum
+            is_base = known.is_base and not image.solutions
+            return replace(product, product_id=known.product_id, is_base=is_base, checksum=checksum)
     return product
 
 
@@ -258,7 +342,7 @@ def _with_band(made: Plate, known: Plate) -> Plate:
     return replace(made, em_min=known.em_min, em_max=known.em_max)
 
 
-def _filled(made: Record, known: Record) -> Record:
+def filled(made: Record, known: Record) -> Record:
     """``made`` with the values that only ``known`` has."""
     return replace(
         made,

@@ -1,0 +1,1 @@
+"""The registry: records made from data, OAI-PMH, RegTAP, harvesting."""

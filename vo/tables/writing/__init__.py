@@ -1,0 +1,1 @@
+"""Streaming writers of result tables, one module for each form, over one cursor (:mod:`vo.tables.writing.rows`)."""

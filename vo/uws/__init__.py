@@ -1,0 +1,1 @@
+"""UWS 1.1: jobs that outlive the request that made them."""
