@@ -139,7 +139,8 @@ class Search:
             self._network.begin_service()
             self._say(now=_clean(message))
         self._tell()
-        if self._told_rows >= self._order.bounds.rows and not self._is_full:
+        # To stop is said within pyVO's lock, which its own way to end would wait for.
+        if self._told_rows >= self._order.bounds.rows and not self._is_full and not self._is_stopped:
             self._is_full = True
             self._say(log=f"Ended at {self._told_rows} rows, the most that one search keeps (discovery_rows).")
             self._discoverer.reset_services()
@@ -148,9 +149,10 @@ class Search:
         """Tell the lines, counts and rows that are new."""
         with self._telling:
             discoverer = self._discoverer
-            for line in discoverer.log_messages[self._lines :]:
+            lines = discoverer.log_messages[self._lines :]
+            for line in lines:
                 self._say(log=_clean(line))
-            self._lines = len(discoverer.log_messages)
+            self._lines += len(lines)  # pyVO may have added more by now, from the other thread
             left = self._order.bounds.rows - self._told_rows
             new = discoverer.results[self._told_rows :][:left]
             for start in range(0, len(new), BATCH_ROWS):

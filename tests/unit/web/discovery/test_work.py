@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,3 +65,41 @@ def test_messages_are_lines():
     speaker.say(log="one\ntwo")
     speaker.say(end="done")
     assert [json.loads(line) for line in file.getvalue().splitlines()] == [{"log": "one\ntwo"}, {"end": "done"}]
+
+
+def _search(monkeypatch, discoverer, say, rows=10):
+    monkeypatch.setattr(work, "_make_discoverer", lambda *_: discoverer)
+    order = SimpleNamespace(bounds=SimpleNamespace(rows=rows), columns=(("obs_id", "text"),))
+    network = SimpleNamespace(close=lambda: None)
+    return work.Search(order, network, SimpleNamespace(say=say))
+
+
+def test_a_line_that_comes_while_others_are_told_is_not_lost(monkeypatch):
+    """To stop is said by another thread, at any moment."""
+    discoverer = SimpleNamespace(log_messages=["first"], results=[])
+    told = []
+
+    def say(log):
+        if log == "first":
+            discoverer.log_messages.append("Cancelling queries")
+        told.append(log)
+
+    search = _search(monkeypatch, discoverer, say)
+    search._tell()
+    search._tell()
+    assert told == ["first", "Cancelling queries"]
+
+
+def test_a_search_that_is_stopped_when_it_is_full_ends(monkeypatch):
+    """pyVO calls back within its lock, which is not reentrant."""
+    calls = []
+    discoverer = SimpleNamespace(log_messages=[], results=[SimpleNamespace(obs_id="a", origin_service="ivo://x/y")])
+
+    def reset():
+        calls.append("reset")
+        search._heed(discoverer, "Cancelling queries")
+
+    discoverer.reset_services = reset
+    search = _search(monkeypatch, discoverer, lambda **_: None, rows=1)
+    search.stop()
+    assert calls == ["reset"]
