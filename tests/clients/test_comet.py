@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvo
-import realdata
 import vocabulary
 from astropy.io import fits
 from astropy.time import Time
@@ -18,8 +17,6 @@ from astropy.wcs import WCS
 from footprints_by_hand import inside, polygon, unit
 from pyvo_session import one_session
 from serving import running
-
-from vo.ingest.load import ingest
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "examples" / "comet.py"
 
@@ -87,19 +84,17 @@ def test_the_demos_comet_is_found_shown_and_cut_out(comet, server, tmp_path, cap
         assert hdus[0].data[round(float(y)), round(float(x))] > 10_000  # its head, by the plate's own solution
 
 
-def test_real_exposures_of_a_comet_equal_brute_force(comet, fresh_database, settings, tmp_path):
+def test_real_exposures_of_a_comet_equal_brute_force(comet, real_database, settings):
     """DASCH's exposures of 1931: the query with the upload against footprints and times one by one.
 
     The comet is invented: it crosses the field that the exposures were listed for.
     """
     orbit = comet.Orbit(2.201053, 1.0, 34.033791, 285.216195, 71.90632, 2426549.149983)
-    database = fresh_database()
-    ingest(database, settings, "dasch", realdata.path("dasch/exposures.ecsv"))
     begin, end, step = 26534.0, 26654.0, 0.05
     epochs = np.arange(begin, end, step)
     ra, dec = comet.ephemeris(orbit, epochs)
     places = unit(ra, dec)
-    with one_session(), running(settings.model_copy(update={"port": 0}), database) as own:
+    with one_session(), running(settings.model_copy(update={"port": 0}), real_database()) as own:
         tap = pyvo.dal.TAPService(f"{own.url}/tap")
         found = comet.find_exposures(tap, orbit, begin, end, step)
         everything = tap.run_sync("SELECT obs_publisher_did, s_region, t_min, t_max FROM ivoa.obscore", maxrec=100_000)

@@ -17,34 +17,18 @@ from astropy.coordinates import Latitude, Longitude
 from cdshealpix.nested import healpix_to_lonlat, lonlat_to_healpix, neighbours
 from mocpy import MOC
 
-from vo.ingest.load import ingest
 from vo.registry.coverage import read_coverage
 
 pytestmark = pytest.mark.timeout(600)
 
-SOURCES = {
-    "dasch": ("dasch/exposures.ecsv", 25_556),
-    "poss1": ("poss1/headers.jsonl", 466),
-    "ukst": ("ukst_catalog.txt", 17_886),
-}
 #: Degrees between points of an edge.
 STEP = 0.4
 _BLOCK = 2000
 
 
 @pytest.fixture(scope="module")
-def archive(fresh_database, settings):
-    """Load a collection into a database that they share."""
-    database = fresh_database()
-    loaded = set()
-
-    def load(collection):
-        if collection not in loaded:
-            ingest(database, settings, collection, realdata.path(SOURCES[collection][0]))
-            loaded.add(collection)
-        return database
-
-    return load
+def archive(real_database):
+    return real_database()
 
 
 def read(connection, collection):
@@ -114,10 +98,12 @@ def check(connection, collection, exposures=None):
     assert centres_inside(rest, shapes).all(), "no cell lies farther than its neighbour from a footprint"
 
 
-@pytest.mark.parametrize("collection", SOURCES)
-def test_coverage_of_a_real_archive(archive, collection):
-    with archive(collection).read() as connection:
-        check(connection, collection, SOURCES[collection][1])
+@pytest.mark.parametrize(
+    ("collection", "exposures"), [(name, count) for name, (_, count) in realdata.CATALOGUES.items()]
+)
+def test_coverage_of_a_real_archive(archive, collection, exposures):
+    with archive.read() as connection:
+        check(connection, collection, exposures)
 
 
 def test_coverage_of_the_demo(server):

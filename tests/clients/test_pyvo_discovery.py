@@ -10,7 +10,6 @@ import sys
 import astropy.units as u
 import pytest
 import pyvo
-import realdata
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
 from discovering import discover, registry
@@ -20,7 +19,7 @@ from registries import Registry, record, serving
 from serving import running
 
 from vo.demo import make
-from vo.ingest.load import ingest, load_bundles
+from vo.ingest.load import load_bundles
 from vo.registry.harvest.run import forget, harvest
 
 OURS, THEIRS = "vo-plates.example", "south.example"
@@ -250,13 +249,10 @@ def test_who_tells_no_coverage_is_asked_when_inclusive(north, south):
 
 
 @pytest.fixture(scope="module")
-def harvard(fresh_database, settings):
-    """DASCH's exposures around a star, and the headers of POSS-I."""
-    exposures, poss1 = realdata.path("dasch/exposures.ecsv"), realdata.path("poss1/headers.jsonl")
-    database = fresh_database()
+def harvard(real_database, settings):
+    """DASCH's exposures around a star, the headers of POSS-I and a list that is not among the images."""
+    database = real_database()
     own = settings.model_copy(update={"port": 0})
-    ingest(database, own, "dasch", exposures)
-    ingest(database, own, "poss1", poss1)
     with running(own, database) as server:
         publish(own, database, server.url)
         yield server

@@ -23,12 +23,7 @@ PACKAGE = packages.Package(
     solutions=(packages.Tpv(16.890369, 61.054503), packages.Tpv(16.953507, 61.05617)),
     exposures=(packages.exposure(1), packages.exposure(0)),
 )
-SOURCES = {
-    "dasch": "dasch/exposures.ecsv",
-    "poss1": "poss1/headers.jsonl",
-    "samples": "fits",
-    "ukst": "ukst_catalog.txt",
-}
+COLLECTIONS = (*realdata.CATALOGUES, "samples")
 
 _SETTINGS = Settings(_env_file=None)
 EXAMPLES = [
@@ -36,15 +31,14 @@ EXAMPLES = [
     for example in read_examples(
         _SETTINGS, tuple(load_collection(_SETTINGS, name) for name in list_collections(_SETTINGS))
     )
-    if example.collection in SOURCES
+    if example.collection in COLLECTIONS
 ]
 
 
 @pytest.fixture(scope="module")
-def server(fresh_database, settings, tmp_path_factory):
-    database = fresh_database()
-    for collection, source in SOURCES.items():
-        ingest(database, settings, collection, realdata.path(source))
+def server(real_database, settings, tmp_path_factory):
+    database = real_database()
+    ingest(database, settings, "samples", realdata.path("fits"))
     for package in (PACKAGE, PACKAGE.better()):
         ingest(database, settings, "dasch", package.write(tmp_path_factory.mktemp("package")))
     with running(settings.model_copy(update={"port": 0}), database) as started:

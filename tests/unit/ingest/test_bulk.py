@@ -26,13 +26,14 @@ TABLES = {
     "ivoa.obscore": "obs_publisher_did",
 }
 PUBLISHED = ("dasch.plates", "ivoa.obscore")
-COUNT = 3000
+COUNT = 1000
 
 
 @pytest.fixture(autouse=True)
 def large(monkeypatch):
-    """Every source is a large one."""
+    """Every source is a large one, and comes in several chunks."""
     monkeypatch.setattr(bulk, "LEAST", 1)
+    monkeypatch.setattr(bulk, "CHUNK", COUNT // 3)
 
 
 @pytest.fixture(scope="module")
@@ -135,9 +136,12 @@ def test_both_ways_give_the_same(fresh_database, settings, exposure_list, part, 
     assert twins(databases[1]) == []
 
 
-def test_rows_are_in_the_order_of_the_sky_and_analysed(fresh_database, settings, exposure_list):
+def test_rows_are_in_the_order_of_the_sky_and_analysed(fresh_database, settings, tmp_path):
+    """So many that an index is worth while."""
+    longer = tmp_path / "exposures.ecsv"
+    sources.write(longer, 3 * COUNT)
     database = fresh_database()
-    ingest(database, settings, "dasch", exposure_list)
+    ingest(database, settings, "dasch", longer)
     rows = ask(database, "SELECT s_ra, s_dec FROM dasch.plates WHERE s_ra IS NOT NULL ORDER BY ctid")
     places = np.radians(np.array(rows))
     level = np.cos(places[:, 1])
