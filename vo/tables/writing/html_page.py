@@ -23,6 +23,11 @@ _STYLE = (
     "th,td{padding:.15em .6em;text-align:left;vertical-align:top;border-bottom:1px solid #ddd}"
     "thead th{background:#eee;position:sticky;top:0}small{font-weight:normal}pre{white-space:pre-wrap}"
 )
+#: Within the page, so that it holds of stored and saved ones, too: no script runs, whatever a value may look like.
+_POLICY = (
+    '<meta http-equiv="Content-Security-Policy" '
+    "content=\"default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'\">"
+)
 _WORDS = cols.Words()
 _URL_UCD = "meta.ref.url"
 
@@ -57,7 +62,7 @@ def _head(document: Document) -> str:
     style = _STYLE + (f"{right}{{text-align:right}}" if right else "")
     about = "".join(_info(name, value) for name, value in document.infos)
     return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>Query result</title>\n'
+        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">{_POLICY}<title>Query result</title>\n'
         f"<style>{style}</style></head>\n<body>\n<h1>Query result</h1>\n"
         f"{_paragraph(document.description)}<dl>\n{about}</dl>\n"
         '<p>The <a href="#end">end</a> of the page says whether all rows are here.</p>\n'
