@@ -33,12 +33,6 @@ ACCEPTED = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def on_purpose(request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("benchmark_enable"):
-        pytest.skip("measured by `make bench` only")
-
-
 def say(text: str) -> None:
     sys.stderr.write(f"\n{text}")
 

@@ -30,12 +30,6 @@ TIMES_THE_LIMIT = 2.0
 TABLES = ("dasch.plates", "ivoa.obscore")
 
 
-@pytest.fixture(autouse=True)
-def on_purpose(request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("benchmark_enable"):
-        pytest.skip("measured by `make bench` only")
-
-
 def test_an_exposure_list(fresh_database: Callable[[], Database], settings: Settings, lines, benchmark, tmp_path: Path):
     path = tmp_path / "exposures.ecsv"
     sources.write(path, EXPOSURES)

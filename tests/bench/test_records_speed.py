@@ -13,30 +13,22 @@ import time
 from collections.abc import Callable
 
 import pytest
-import realdata
 from registering import publish
 from serving import running
 
 from vo.db.connect import Database
 from vo.demo import load_demo
-from vo.ingest.load import ingest
-from vo.metadata.collection import list_collections
 from vo.settings import Settings
 
 pytestmark = pytest.mark.timeout(7200)
 
 BASE = "https://plates.example"
-SOURCES = (("dasch", "dasch/exposures.ecsv"), ("poss1", "poss1/headers.jsonl"), ("ukst", "ukst_catalog.txt"))
 LISTINGS = 20
 
 
 @pytest.fixture
-def archive(fresh_database: Callable[[], Database], settings: Settings) -> Database:
-    database = fresh_database()
-    known = list_collections(settings)
-    for collection, source in SOURCES:
-        if collection in known:
-            ingest(database, settings, collection, realdata.path(source))
+def archive(real_database: Callable[[], Database], settings: Settings) -> Database:
+    database = real_database()
     load_demo(database, settings)
     return database
 

@@ -106,12 +106,6 @@ QUERIES: dict[str, tuple[str, Pass, float]] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def on_purpose(request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("benchmark_enable"):
-        pytest.skip("measured by `make bench` only")
-
-
 @pytest.fixture(scope="module")
 def published(catalogue: Catalogue) -> Catalogue:
     return large.with_uploads(catalogue)

@@ -47,12 +47,6 @@ LIMITS = {
 CODING_LIMIT = 0.9
 
 
-@pytest.fixture(autouse=True)
-def on_purpose(request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("benchmark_enable"):
-        pytest.skip("measured by `make bench` only")
-
-
 @pytest.fixture(scope="module")
 def batches() -> list[pa.RecordBatch]:
     generator = np.random.default_rng(1)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
 import io
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,6 +12,7 @@ from astropy.io import votable
 from astropy.table import MaskedColumn, Table
 from pyvo.dal.exceptions import DALQueryError
 from pyvo_session import one_session
+from remote_table import serving_table
 from serving import running
 
 QUERY = "SELECT u.number, u.word, u.x FROM TAP_UPLOAD.mine AS u ORDER BY u.number"
@@ -81,30 +78,12 @@ def test_a_table_at_an_address(server, table):
     content = io.BytesIO()
     votable.writeto(votable.from_table(table), content, tabledata_format="binary2")
     opened = server.settings.model_copy(update={"port": 0, "upload_private": True})
-    with elsewhere(content.getvalue()) as url, running(opened, server.database) as own, one_session():
+    with (
+        serving_table(content.getvalue(), "application/x-votable+xml") as url,
+        running(opened, server.database) as own,
+        one_session(),
+    ):
         check(pyvo.dal.TAPService(f"{own.url}/tap").run_sync(QUERY, uploads={"mine": url}))
-
-
-@contextmanager
-def elsewhere(content: bytes) -> Iterator[str]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "application/x-votable+xml")
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as other:
-        thread = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{other.server_address[1]}/table.vot"
-        finally:
-            other.shutdown()
-            thread.join()
 
 
 def test_maxrec_of_a_query_with_an_upload(tap, table):

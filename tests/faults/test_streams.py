@@ -6,7 +6,6 @@ All forms of answers are asked for at once, from the tables alone and from an up
 from __future__ import annotations
 
 import gzip
-import http.server
 import io
 import os
 import shutil
@@ -16,11 +15,10 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
@@ -34,6 +32,7 @@ import pytest
 from answers import statuses
 from conftest import _FAST
 from patience import PATIENCE, eventually, read_until
+from remote_table import serving_table
 from serving import Server, running
 from strict import BREAKING, CLOSING, FORMS, SMALL_BUFFER, Download, downloads
 
@@ -452,7 +451,7 @@ def test_when_there_is_no_room_for_temporary_files(served, small_disk, monkeypat
     data = {"QUERY": "SELECT COUNT(*) AS n FROM TAP_UPLOAD.t", "FORMAT": "csv"}
     packed = gzip.compress(parquet(large))
     opened = served.settings.model_copy(update={"upload_private": True})
-    with nothing_left(served), running(opened, served.database) as server, elsewhere(large) as url:
+    with nothing_left(served), running(opened, served.database) as server, serving_table(large, "text/csv") as url:
         answers = (
             server.client.post("/tap/sync", data=data, files=parts(large)),
             server.client.post(
@@ -475,31 +474,6 @@ def parquet(csv: bytes) -> bytes:
     table = pyarrow.csv.read_csv(io.BytesIO(csv))
     pyarrow.parquet.write_table(table, stream, compression="none", use_dictionary=False)
     return stream.getvalue()
-
-
-@contextmanager
-def elsewhere(content: bytes) -> Iterator[str]:
-    """Another server, which has a table."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/csv")
-            self.end_headers()
-            with suppress(OSError):  # who has no room for it leaves
-                self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/table"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture
